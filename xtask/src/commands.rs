@@ -1,0 +1,197 @@
+//! What each command does.
+
+use crate::phase::phase;
+use crate::postgres::{Postgres, URL_VARIABLE};
+use crate::{process, venv, workspace};
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+
+/// Prefixes of variables with which a person sets up butlers, databases and object stores of their own.
+/// Tests must neither depend on them nor touch what they point to.
+const FOREIGN: [&str; 6] = [
+    "PG",
+    "DAF_BUTLER_",
+    "LSST_",
+    "AWS_",
+    "S3_ENDPOINT_URL",
+    "DAX_",
+];
+
+/// The services of a run. They end when this is dropped.
+struct Services {
+    python: PathBuf,
+    postgres: Postgres,
+}
+
+impl Services {
+    fn start() -> Result<Self, String> {
+        let python = phase("python", venv::prepare)?;
+        let postgres = phase("postgres", Postgres::prepare)?;
+        Ok(Self { python, postgres })
+    }
+
+    /// Hands the services to a command, and keeps the caller's own from it.
+    fn offer<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        for (name, _) in env::vars_os() {
+            let foreign = |name: &str| FOREIGN.iter().any(|prefix| name.starts_with(prefix));
+            if name.to_str().is_some_and(foreign) {
+                command.env_remove(name);
+            }
+        }
+        command
+            .env("BUTLER_TEST_PYTHON", &self.python)
+            .env(URL_VARIABLE, self.postgres.url())
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+    }
+}
+
+/// Builds the tests, starts the services, runs the tests.
+pub(crate) fn test(args: &[String]) -> Result<(), String> {
+    let cargo_args: Vec<&String> = args.iter().take_while(|arg| *arg != "--").collect();
+    let chosen = cargo_args.iter().any(|arg| {
+        ["-p", "--package", "--workspace", "--all", "--manifest-path"]
+            .iter()
+            .any(|option| arg == option)
+            || (arg.starts_with("-p") && !arg.starts_with("--"))
+            || arg.starts_with("--package=")
+    });
+    let scope: &[&str] = if chosen { &[] } else { &["--workspace"] };
+    let test = |extra: &[&str]| {
+        let mut cargo = workspace::cargo();
+        cargo.arg("test").args(scope).args(extra);
+        cargo
+    };
+    // The one waits for the network, the other for the processor.
+    let services = thread::scope(|threads| {
+        let services = threads.spawn(Services::start);
+        // Options with which Cargo refuses to build ahead.
+        let refusing =
+            |arg: &&String| ["--doc", "--no-run", "--help", "-h"].contains(&arg.as_str());
+        if !cargo_args.iter().any(refusing) {
+            phase("build", || {
+                process::run(test(&["--no-run"]).args(&cargo_args))?;
+                Ok(((), "built".to_owned()))
+            })?;
+        }
+        services
+            .join()
+            .map_err(|_| "the services' thread panicked".to_owned())?
+    })?;
+    phase("tests", || {
+        process::run(services.offer(test(&[]).args(args)))?;
+        Ok(((), "passed".to_owned()))
+    })
+}
+
+/// Starts the services and runs the benchmark against the reference implementation.
+pub(crate) fn bench(args: &[String]) -> Result<(), String> {
+    let services = Services::start()?;
+    let mut cargo = workspace::cargo();
+    cargo
+        .args([
+            "bench",
+            "--package",
+            "butler-tests",
+            "--bench",
+            "peer",
+            "--",
+        ])
+        .args(args);
+    phase("benchmark", || {
+        process::run(services.offer(&mut cargo))?;
+        Ok(((), "done".to_owned()))
+    })
+}
+
+/// Starts the services and runs a command, or a shell, that sees them.
+pub(crate) fn env(command: &[String]) -> Result<(), String> {
+    let services = Services::start()?;
+    let shell = env::var("SHELL").unwrap_or_else(|_| "sh".to_owned());
+    let (program, args) = match command {
+        [program, args @ ..] => (program, args),
+        [] => (&shell, &[][..]),
+    };
+    let mut command = Command::new(program);
+    command.args(args);
+    workspace::forget_own_package(&mut command);
+    process::run(services.offer(&mut command))
+}
+
+/// Runs every check that needs no service.
+pub(crate) fn check() -> Result<(), String> {
+    cargo_step("format", &["fmt", "--all", "--check"])?;
+    cargo_step(
+        "clippy",
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    )?;
+    cargo_step(
+        "rustdoc",
+        &[
+            "doc",
+            "--workspace",
+            "--no-deps",
+            "--document-private-items",
+            "--quiet",
+        ],
+    )?;
+    let deny = phase("cargo-deny", deny_program)?;
+    phase("deny", || {
+        // The database of advisories lives in a Git repository, which a machine that reaches only package
+        // registries cannot fetch: `cargo deny check advisories` is left to those that can.
+        process::run(Command::new(&deny).current_dir(workspace::root()).args([
+            "--log-level",
+            "error",
+            "check",
+            "licenses",
+            "bans",
+            "sources",
+        ]))?;
+        Ok((
+            (),
+            "licences, bans and sources clean (advisories not checked)".to_owned(),
+        ))
+    })
+}
+
+/// Runs Cargo, with warnings about documentation as errors.
+fn cargo_step(name: &str, args: &[&str]) -> Result<(), String> {
+    phase(name, || {
+        process::run(
+            workspace::cargo()
+                .args(args)
+                .env("RUSTDOCFLAGS", "-D warnings"),
+        )?;
+        Ok(((), "clean".to_owned()))
+    })
+}
+
+/// The cargo-deny on the path, else one that is built into the target directory.
+fn deny_program() -> Result<(PathBuf, String), String> {
+    const VERSION: &str = "0.20.2";
+    if let Ok(version) = process::output(Command::new("cargo-deny").arg("--version")) {
+        return Ok((PathBuf::from("cargo-deny"), version));
+    }
+    let tools = workspace::target_dir()?.join("tools");
+    let program = tools.join("bin/cargo-deny");
+    if let Ok(version) = process::output(Command::new(&program).arg("--version")) {
+        return Ok((program, version));
+    }
+    process::run(
+        workspace::cargo()
+            .args(["install", "cargo-deny", "--locked", "--quiet", "--no-track"])
+            .args(["--version", VERSION, "--debug", "--root"])
+            .arg(&tools)
+            .env("CARGO_TARGET_DIR", tools.join("build")),
+    )?;
+    Ok((program, format!("cargo-deny {VERSION} (installed)")))
+}

@@ -1,0 +1,67 @@
+//! Developer commands: `cargo xtask test`, `cargo xtask bench`, `cargo xtask check`.
+//!
+//! Each command does its own set-up and leaves nothing running. See the [`commands`] for what each does,
+//! [`postgres`] and [`venv`] for the services that the tests need.
+// A command-line tool speaks on its standard streams.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod apt;
+mod commands;
+mod phase;
+mod postgres;
+mod process;
+mod venv;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Developer commands of the Butler workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Set up Python and PostgreSQL, then run `cargo test` with the given arguments.
+    ///
+    /// Tests the whole workspace unless a package is named: `cargo xtask test -p butler-core timespan`.
+    Test {
+        /// Passed on to `cargo test`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Set up Python and PostgreSQL, then run the benchmark against the reference implementation.
+    Bench {
+        /// Passed on to the benchmark (`cargo bench -p butler-tests --bench peer -- …`).
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Set up Python and PostgreSQL, then run any command in that environment (a shell by default).
+    Env {
+        /// The program and its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// Format, lints, documentation, licences: everything that must be clean before a change lands.
+    Check,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Test { args } => commands::test(&args),
+        Command::Bench { args } => commands::bench(&args),
+        Command::Env { command } => commands::env(&command),
+        Command::Check => commands::check(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
