@@ -1,0 +1,22 @@
+//! The vocabulary of a data butler: what datasets, collections, dimensions and stored files are
+//! called and look like, shared by every implementation. Nothing here opens a socket, a file or a
+//! database.
+
+pub mod butler;
+pub mod collections;
+pub mod config;
+pub mod datasets;
+pub mod datastore;
+pub mod dimensions;
+pub mod error;
+pub mod export_yaml;
+pub mod progress;
+mod pyfmt;
+pub mod registry;
+pub mod storage_class;
+pub mod time;
+pub mod timespan;
+pub mod yaml;
+
+pub use error::{Error, Result};
+pub use timespan::Timespan;

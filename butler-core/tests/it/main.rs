@@ -1,0 +1,14 @@
+//! Behaviour of the vocabulary, judged by what the Python package says.
+#![allow(clippy::unwrap_used)]
+
+mod data_ids;
+mod datasets;
+mod exports;
+mod files;
+mod groups;
+mod storage;
+mod support;
+mod times;
+mod timespans;
+mod universes;
+mod yaml;
