@@ -1,0 +1,444 @@
+//! A connection pool to one database and namespace.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use butler_core::error::{Error, Result};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+
+use super::ddl::DdlWriter;
+use super::dialect::{Dialect, quote};
+use super::error::{SqlError, SqlErrorKind};
+use super::param::Param;
+use super::schema::TableSpec;
+use super::session::{Connection, Session};
+
+/// How long a statement waits for another process's lock on a SQLite file before it gives up.
+pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a caller waits for a free connection before it gives up.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Where a database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A SQLite file.
+    SqliteFile(PathBuf),
+    /// A SQLite database in memory, private to the [`Database`] and gone with it.
+    SqliteMemory,
+    /// A PostgreSQL server: a `postgresql://` URL with credentials.
+    Postgres(String),
+}
+
+/// What may be done to a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Only reading; a write is refused before it reaches the database.
+    ReadOnly,
+    /// Reading and writing.
+    ReadWrite,
+}
+
+#[derive(Debug)]
+enum Pool {
+    Postgres(PgPool),
+    Sqlite(SqlitePool),
+}
+
+#[derive(Debug)]
+struct Inner {
+    pool: Pool,
+    namespace: Option<String>,
+    access: Access,
+    label: String,
+    statements: AtomicU64,
+    record: OnceLock<Mutex<Vec<String>>>,
+}
+
+/// How a database is connected to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectOptions {
+    /// The PostgreSQL schema that holds the repository; without one, the first of the
+    /// connection's search path.
+    pub namespace: Option<String>,
+    /// What may be done to the database.
+    pub access: Access,
+    /// The most connections that are open at once.
+    pub max_connections: u32,
+    /// How long a statement waits for another process's lock on a SQLite file before it gives up.
+    pub sqlite_busy_timeout: Duration,
+}
+
+impl ConnectOptions {
+    /// The usual options.
+    pub fn new(access: Access, max_connections: u32) -> Self {
+        Self {
+            namespace: None,
+            access,
+            max_connections,
+            sqlite_busy_timeout: SQLITE_BUSY_TIMEOUT,
+        }
+    }
+}
+
+/// A handle to a database; clones share one pool of connections.
+#[derive(Debug, Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+impl Database {
+    /// Connects to a database.
+    ///
+    /// `namespace` is the PostgreSQL schema that holds the repository; `None` stands for the first
+    /// of the connection's search path. `max_connections` bounds the pool.
+    ///
+    /// # Errors
+    /// Fails when the database cannot be reached, or when a PostgreSQL database lacks the
+    /// `btree_gist` extension, without which validity ranges cannot be kept apart.
+    pub async fn connect(
+        location: &Location,
+        namespace: Option<&str>,
+        access: Access,
+        max_connections: u32,
+    ) -> Result<Self> {
+        let options = ConnectOptions {
+            namespace: namespace.map(str::to_owned),
+            ..ConnectOptions::new(access, max_connections)
+        };
+        Self::connect_with(location, &options).await
+    }
+
+    /// Connects to a database, with all options.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with(location: &Location, options: &ConnectOptions) -> Result<Self> {
+        let access = options.access;
+        match location {
+            Location::Postgres(url) => {
+                let namespace = options.namespace.as_deref();
+                Self::connect_postgres(url, namespace, access, options.max_connections).await
+            }
+            Location::SqliteFile(path) => {
+                let wanted = options;
+                let options = SqliteConnectOptions::new()
+                    .filename(path)
+                    .create_if_missing(access == Access::ReadWrite)
+                    .read_only(access == Access::ReadOnly);
+                let label = format!("SQLite database {}", path.display());
+                let options = options.busy_timeout(wanted.sqlite_busy_timeout);
+                Self::connect_sqlite(options, label, access, wanted.max_connections).await
+            }
+            Location::SqliteMemory => {
+                let options = SqliteConnectOptions::new().in_memory(true);
+                // Each connection to a database in memory sees a database of its own.
+                Self::connect_sqlite(options, "SQLite database in memory".to_owned(), access, 1)
+                    .await
+            }
+        }
+    }
+
+    async fn connect_postgres(
+        url: &str,
+        namespace: Option<&str>,
+        access: Access,
+        max_connections: u32,
+    ) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|e| Error::Configuration(format!("the PostgreSQL URL is not valid: {e}")))?
+            .application_name("butler");
+        let label = format!(
+            "PostgreSQL database {} at {}",
+            options.get_database().unwrap_or("(default)"),
+            options.get_host()
+        );
+        let pool = PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await
+            .map_err(|e| SqlError::new(format!("connecting to {label}"), e))?;
+        let (current, has_gist): (Option<String>, bool) = sqlx::query_as(
+            "SELECT current_schema()::text,
+                    EXISTS (SELECT FROM pg_extension WHERE extname = 'btree_gist')",
+        )
+        .fetch_one(&pool)
+        .await
+        .map_err(|e| SqlError::new(format!("inspecting {label}"), e))?;
+        if !has_gist {
+            return Err(Error::Configuration(format!(
+                "{label} lacks the btree_gist extension, which a Butler repository needs; an \
+                 administrator must run CREATE EXTENSION btree_gist in that database"
+            )));
+        }
+        let namespace = namespace.map(str::to_owned).or(current);
+        Ok(Self::new(Pool::Postgres(pool), namespace, access, label))
+    }
+
+    async fn connect_sqlite(
+        options: SqliteConnectOptions,
+        label: String,
+        access: Access,
+        max_connections: u32,
+    ) -> Result<Self> {
+        let options = options.foreign_keys(true);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            // A database in memory lives as long as its only connection.
+            .min_connections(u32::from(max_connections == 1))
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options)
+            .await
+            .map_err(|e| SqlError::new(format!("opening {label}"), e))?;
+        Ok(Self::new(Pool::Sqlite(pool), None, access, label))
+    }
+
+    fn new(pool: Pool, namespace: Option<String>, access: Access, label: String) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                pool,
+                namespace,
+                access,
+                label,
+                statements: AtomicU64::new(0),
+                record: OnceLock::new(),
+            }),
+        }
+    }
+
+    /// The database system.
+    pub fn dialect(&self) -> Dialect {
+        match self.inner.pool {
+            Pool::Postgres(_) => Dialect::Postgres,
+            Pool::Sqlite(_) => Dialect::Sqlite,
+        }
+    }
+
+    /// The PostgreSQL schema of the repository.
+    pub fn namespace(&self) -> Option<&str> {
+        self.inner.namespace.as_deref()
+    }
+
+    /// What may be done to the database.
+    pub fn access(&self) -> Access {
+        self.inner.access
+    }
+
+    /// A description for messages, without credentials.
+    pub fn label(&self) -> &str {
+        &self.inner.label
+    }
+
+    /// How many statements were sent to the database so far, by all clones of this handle. What
+    /// begins and ends transactions does not count; a bulk write counts as often as it is sent.
+    pub fn statement_count(&self) -> u64 {
+        self.inner.statements.load(Ordering::Relaxed)
+    }
+
+    /// From now on, keeps the text of each statement, for [`recorded`](Self::recorded). This is
+    /// for tests and investigations: the record grows without bounds.
+    pub fn record_statements(&self) {
+        self.inner.record.get_or_init(Mutex::default);
+    }
+
+    /// The statements since they were last asked for.
+    pub fn recorded(&self) -> Vec<String> {
+        let record = self.inner.record.get();
+        record.map_or_else(Vec::new, |record| {
+            std::mem::take(&mut *record.lock().unwrap_or_else(PoisonError::into_inner))
+        })
+    }
+
+    /// Takes note of a statement that is being sent.
+    pub(super) fn note_statement(&self, sql: &str) {
+        self.inner.statements.fetch_add(1, Ordering::Relaxed);
+        if let Some(record) = self.inner.record.get() {
+            let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
+            record.push(sql.to_owned());
+        }
+    }
+
+    /// The quoted, qualified name of a table.
+    pub fn table(&self, name: &str) -> String {
+        self.ddl().qualified(name)
+    }
+
+    /// A writer of DDL for this database.
+    pub fn ddl(&self) -> DdlWriter<'_> {
+        DdlWriter {
+            dialect: self.dialect(),
+            namespace: self.namespace(),
+        }
+    }
+
+    /// A condition that holds where `column` (quoted) is in the array bound to parameter `index`.
+    pub fn in_array(&self, column: &str, index: usize) -> String {
+        match self.dialect() {
+            Dialect::Postgres => format!("{column} = ANY(${index})"),
+            Dialect::Sqlite => format!("{column} IN (SELECT value FROM json_each(?{index}))"),
+        }
+    }
+
+    /// As [`in_array`](Self::in_array), for columns whose values are unique, such as dataset IDs,
+    /// and arrays of any size: an index is used however many values there are.
+    ///
+    /// PostgreSQL's planner takes an array of tens of thousands of values for a good part of a
+    /// table and reads all of it. It is not told how many there are.
+    pub fn in_ids(&self, column: &str, index: usize) -> String {
+        match self.dialect() {
+            Dialect::Postgres => format!("{column} = ANY(ARRAY(SELECT unnest(${index})))"),
+            Dialect::Sqlite => self.in_array(column, index),
+        }
+    }
+
+    /// Starts a session for reading: every statement sees what was committed before it.
+    ///
+    /// # Errors
+    /// Fails when no connection can be had.
+    pub async fn read(&self) -> Result<Session> {
+        let connection = match &self.inner.pool {
+            Pool::Postgres(pool) => Connection::Postgres(pool.acquire().await.map_err(busy)?),
+            Pool::Sqlite(pool) => Connection::Sqlite(pool.acquire().await.map_err(busy)?),
+        };
+        Ok(Session::new(self.clone(), connection))
+    }
+
+    /// Starts a transaction for reading only: all its statements see one state.
+    ///
+    /// # Errors
+    /// Fails when no connection can be had.
+    pub async fn begin_read(&self) -> Result<Session> {
+        let connection = match &self.inner.pool {
+            Pool::Postgres(pool) => Connection::PostgresTransaction(
+                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    .await
+                    .map_err(busy)?,
+            ),
+            Pool::Sqlite(pool) => Connection::SqliteTransaction(pool.begin().await.map_err(busy)?),
+        };
+        Ok(Session::new(self.clone(), connection))
+    }
+
+    /// Starts a transaction for writing. It is rolled back when dropped without
+    /// [`Session::commit`]. On SQLite it holds the write lock from the start, so that two writers
+    /// wait for each other instead of failing half-way.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`] when the database was opened for reading only; a database error when no
+    /// connection or lock can be had.
+    pub async fn begin(&self) -> Result<Session> {
+        self.require_writeable()?;
+        let connection = match &self.inner.pool {
+            Pool::Postgres(pool) => {
+                Connection::PostgresTransaction(pool.begin().await.map_err(busy)?)
+            }
+            Pool::Sqlite(pool) => Connection::SqliteTransaction(
+                pool.begin_with("BEGIN IMMEDIATE").await.map_err(busy)?,
+            ),
+        };
+        Ok(Session::new(self.clone(), connection))
+    }
+
+    /// Refuses if the database was opened for reading only.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`].
+    pub fn require_writeable(&self) -> Result<()> {
+        match self.inner.access {
+            Access::ReadWrite => Ok(()),
+            Access::ReadOnly => Err(Error::ReadOnly(format!(
+                "{} was opened for reading only; open the repository as writeable",
+                self.inner.label
+            ))),
+        }
+    }
+
+    /// Creates a table that other clients may be creating at the same time. The session must be a
+    /// transaction.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn ensure_table(&self, session: &mut Session, spec: &TableSpec) -> Result<()> {
+        if self.table_exists(session, &spec.name).await? {
+            return Ok(());
+        }
+        // PostgreSQL's IF NOT EXISTS does not see what others have not yet committed; it then
+        // waits for them and fails on an index of its catalogue.
+        let savepoint = session.savepoint().await?;
+        for statement in self.ddl().create(spec, true) {
+            let Err(error) = session.try_execute_script(statement).await else {
+                continue;
+            };
+            if error.kind != SqlErrorKind::Unique {
+                return Err(error.into());
+            }
+            session.rollback_to(savepoint).await?;
+            return match self.table_exists(session, &spec.name).await? {
+                true => Ok(()),
+                false => Err(error.into()),
+            };
+        }
+        session.release(savepoint).await
+    }
+
+    /// Whether a table of that name exists in the namespace.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn table_exists(&self, session: &mut Session, name: &str) -> Result<bool> {
+        let (sql, params) = match self.dialect() {
+            Dialect::Postgres => (
+                "SELECT 1::bigint FROM pg_catalog.pg_class AS c
+                   JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                  WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v')",
+                vec![
+                    Param::from(self.namespace().unwrap_or("public")),
+                    Param::from(name),
+                ],
+            ),
+            Dialect::Sqlite => (
+                "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?1",
+                vec![Param::from(name)],
+            ),
+        };
+        Ok(session.fetch_optional(sql, &params).await?.is_some())
+    }
+
+    /// Closes all connections and waits for them.
+    pub async fn close(&self) {
+        match &self.inner.pool {
+            Pool::Postgres(pool) => pool.close().await,
+            Pool::Sqlite(pool) => pool.close().await,
+        }
+    }
+
+    /// Creates the PostgreSQL schema of the repository unless it is there.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn ensure_namespace(&self, session: &mut Session) -> Result<()> {
+        if let (Dialect::Postgres, Some(namespace)) = (self.dialect(), self.namespace()) {
+            let sql = "SELECT 1::bigint FROM pg_catalog.pg_namespace WHERE nspname = $1";
+            if session
+                .fetch_optional(sql, &[Param::from(namespace)])
+                .await?
+                .is_none()
+            {
+                let statement = format!("CREATE SCHEMA IF NOT EXISTS {}", quote(namespace));
+                session.execute_script(statement).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn busy(error: sqlx::Error) -> Error {
+    SqlError::new("getting a database connection", error).into()
+}

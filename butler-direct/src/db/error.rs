@@ -1,0 +1,105 @@
+//! Database errors with what the registry needs to know of them.
+
+use butler_core::error::Error;
+
+/// The kinds of failure that callers treat differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SqlErrorKind {
+    /// A unique or primary key constraint was violated.
+    Unique,
+    /// A foreign key was violated.
+    ForeignKey,
+    /// An exclusion constraint was violated.
+    Exclusion,
+    /// A check or `NOT NULL` constraint was violated, or a value is too long for its column.
+    Check,
+    /// The database was locked for longer than the library waits, or two transactions waited for
+    /// each other and this one was chosen to give way.
+    Busy,
+    /// The connection broke or could not be made.
+    Disconnected,
+    /// The statement names a table or column that is not there.
+    MissingTable,
+    /// Anything else.
+    Other,
+}
+
+/// A failed statement.
+#[derive(Debug, thiserror::Error)]
+#[error("{context}: {source}")]
+pub struct SqlError {
+    /// What the library was doing.
+    pub context: String,
+    /// What kind of failure it is.
+    pub kind: SqlErrorKind,
+    /// What the driver said.
+    #[source]
+    pub source: sqlx::Error,
+}
+
+impl SqlError {
+    /// Classifies a driver error.
+    pub fn new(context: impl Into<String>, source: sqlx::Error) -> Self {
+        Self {
+            context: context.into(),
+            kind: classify(&source),
+            source,
+        }
+    }
+
+    /// The same error under another description of what was being done.
+    #[must_use]
+    pub fn during(self, context: impl Into<String>) -> Self {
+        Self {
+            context: context.into(),
+            ..self
+        }
+    }
+}
+
+impl From<SqlError> for Error {
+    fn from(error: SqlError) -> Self {
+        let context = match error.kind {
+            SqlErrorKind::Busy => format!(
+                "{}: the data is locked by another client; try again when it has finished",
+                error.context
+            ),
+            SqlErrorKind::Disconnected => {
+                format!("{}: the connection to the database was lost", error.context)
+            }
+            _ => error.context,
+        };
+        Self::Database {
+            context,
+            source: Box::new(error.source),
+        }
+    }
+}
+
+fn classify(error: &sqlx::Error) -> SqlErrorKind {
+    match error {
+        sqlx::Error::Database(error) => match error.code().as_deref() {
+            Some("23P01") => SqlErrorKind::Exclusion,
+            // SQLite's SQLITE_BUSY and SQLITE_LOCKED with their extended codes; PostgreSQL's
+            // lock_not_available, deadlock_detected, serialization_failure.
+            Some("5" | "6" | "261" | "517" | "262" | "55P03" | "40P01" | "40001") => {
+                SqlErrorKind::Busy
+            }
+            Some("42P01" | "42703") => SqlErrorKind::MissingTable,
+            // admin_shutdown, crash_shutdown, cannot_connect_now.
+            Some("57P01" | "57P02" | "57P03") => SqlErrorKind::Disconnected,
+            Some("1") if error.message().starts_with("no such table") => SqlErrorKind::MissingTable,
+            _ if error.is_unique_violation() => SqlErrorKind::Unique,
+            _ if error.is_foreign_key_violation() => SqlErrorKind::ForeignKey,
+            _ if error.is_check_violation() => SqlErrorKind::Check,
+            // not_null_violation, string_data_right_truncation.
+            Some("23502" | "1299" | "22001") => SqlErrorKind::Check,
+            _ => SqlErrorKind::Other,
+        },
+        sqlx::Error::Io(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => SqlErrorKind::Disconnected,
+        _ => SqlErrorKind::Other,
+    }
+}

@@ -1,0 +1,20 @@
+//! Access to PostgreSQL and SQLite: connections, transactions, DDL and bulk writes.
+
+pub mod bulk;
+pub mod database;
+pub mod ddl;
+pub mod dialect;
+pub mod error;
+pub mod keys;
+pub mod names;
+pub mod param;
+pub mod row;
+pub mod schema;
+pub mod session;
+
+pub use database::{Access, ConnectOptions, Database, Location};
+pub use dialect::Dialect;
+pub use error::{SqlError, SqlErrorKind};
+pub use param::Param;
+pub use row::Row;
+pub use session::Session;

@@ -1,0 +1,88 @@
+//! Dataset types and runs that datasets from elsewhere need.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use butler_core::collections::CollectionType;
+use butler_core::datasets::{DatasetRef, DatasetType};
+use butler_core::error::{Error, Result};
+use butler_core::registry::{Registry, RegistryWriter};
+
+use crate::butler::DirectButler;
+use crate::registry::RegistryTransaction;
+
+/// The dataset types of datasets by name.
+pub(super) fn dataset_types(datasets: &[DatasetRef]) -> BTreeMap<&str, &Arc<DatasetType>> {
+    let mut types = BTreeMap::new();
+    for dataset in datasets {
+        let dataset_type = dataset.dataset_type();
+        if !types.contains_key(&**dataset_type.name()) {
+            types.insert(&**dataset_type.name(), dataset_type);
+        }
+    }
+    types
+}
+
+impl DirectButler {
+    /// Makes sure that the dataset types are known here, registering them if that is wanted. A
+    /// known type may differ in its storage class if each can be converted to the other.
+    pub(super) async fn agree_on_dataset_types(
+        &self,
+        types: impl IntoIterator<Item = &Arc<DatasetType>>,
+        register: bool,
+    ) -> Result<()> {
+        for dataset_type in types {
+            let known = match self.registry().dataset_type(dataset_type.name()).await {
+                Ok(known) => known,
+                Err(Error::MissingDatasetType(_)) if register => {
+                    self.registry().register_dataset_type(dataset_type).await?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let classes = self.storage_classes();
+            if *known != **dataset_type
+                && !(known.is_compatible_with(dataset_type, classes)?
+                    && dataset_type.is_compatible_with(&known, classes)?)
+            {
+                return Err(Error::ConflictingDefinition(format!(
+                    "dataset type '{}' is defined here as {known:?}, which is not compatible with \
+                     that of the new datasets, {dataset_type:?}",
+                    dataset_type.name()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The same datasets with dimension records attached to their data IDs, where a file template
+    /// or formatter needs them.
+    pub(super) async fn expand_datasets(&self, datasets: &mut [DatasetRef]) -> Result<()> {
+        let data_ids: Vec<_> = datasets.iter().map(|d| d.data_id().clone()).collect();
+        let expanded = self.registry().expand_data_ids(&data_ids).await?;
+        for (dataset, data_id) in datasets.iter_mut().zip(expanded) {
+            *dataset = dataset.expanded(data_id)?;
+        }
+        Ok(())
+    }
+}
+
+/// Registers the runs of datasets, always in the same order so that clients do not block each
+/// other.
+pub(super) async fn register_runs(
+    transaction: &mut RegistryTransaction,
+    datasets: &[DatasetRef],
+    docs: &HashMap<String, String>,
+) -> Result<()> {
+    let runs: BTreeSet<&str> = datasets.iter().map(|dataset| &**dataset.run()).collect();
+    for run in runs {
+        let doc = docs
+            .get(run)
+            .map(String::as_str)
+            .filter(|doc| !doc.is_empty());
+        transaction
+            .register_collection(run, CollectionType::Run, doc)
+            .await?;
+    }
+    Ok(())
+}

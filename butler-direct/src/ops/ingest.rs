@@ -1,0 +1,201 @@
+//! Taking files in as datasets.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+
+use butler_core::datasets::{DatasetId, DatasetRef, FileDataset};
+use butler_core::error::{Error, Result};
+use butler_core::progress::Progress;
+
+use super::definitions::{dataset_types, register_runs};
+use super::settle::settle;
+use crate::butler::DirectButler;
+use crate::datastores::{IngestOptions, Staged, ZipIndex};
+use crate::resource::{ResourcePath, TransferMode};
+
+impl DirectButler {
+    /// Takes files in. Dataset types and runs are registered as needed; datasets keep the
+    /// identifiers of their references. Returns how many datasets are new in the datastore.
+    ///
+    /// Files are brought into place first; then datasets and file records become known in one
+    /// transaction. If that fails, the files are taken back. With `skip_existing`, files of which
+    /// a dataset is stored already are passed over.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`]; [`Error::ConflictingDefinition`] if two datasets have the same type,
+    /// data ID and run, if one contradicts what is registered, or if one is stored already;
+    /// [`Error::DatasetTypeNotSupported`] if the datastore refuses one; [`Error::FileNotFound`].
+    pub async fn ingest(
+        &self,
+        files: Vec<FileDataset>,
+        options: IngestOptions,
+        skip_existing: bool,
+        progress: &dyn Progress,
+    ) -> Result<usize> {
+        self.require_writeable()?;
+        refuse_repeated(&files)?;
+        let refs: Vec<DatasetRef> = files.iter().flat_map(|file| &file.refs).cloned().collect();
+        let ids: Vec<DatasetId> = refs.iter().map(DatasetRef::id).collect();
+        let known = self.datastore().knows(&ids).await?;
+        let (existing, mut new): (Vec<_>, Vec<_>) = files
+            .into_iter()
+            .partition(|file| file.refs.iter().any(|r| known.contains(&r.id())));
+        if let (Some(file), false) = (existing.first(), skip_existing) {
+            return Err(stored_already(existing.len(), &file.path));
+        }
+        self.agree_on_dataset_types(dataset_types(&refs).into_values(), true)
+            .await?;
+        self.expand_files(&mut new, options.mode).await?;
+        let wanted: Vec<DatasetId> = new
+            .iter()
+            .flat_map(|file| &file.refs)
+            .map(DatasetRef::id)
+            .collect();
+        let staged = self
+            .datastore()
+            .stage_ingest(new, options, progress)
+            .await?;
+        let outcome = async {
+            self.refuse_rejected(&staged, &wanted, &refs)?;
+            self.record(&staged, &refs).await
+        }
+        .await;
+        settle(staged, outcome).await?;
+        Ok(wanted.len())
+    }
+
+    /// Takes in a zip file that [`retrieve_artifacts`](Self::retrieve_artifacts) with an index, or
+    /// the reference, has made. Dataset types and runs are registered as needed. Returns how many
+    /// datasets are new; with `skip_existing` that is none if all are stored already.
+    ///
+    /// # Errors
+    /// As for [`ingest`](Self::ingest); [`Error::InvalidArgument`] if some datasets of the file are
+    /// stored already and others are not; [`Error::FileIntegrity`] if it has no usable index.
+    pub async fn ingest_zip(
+        &self,
+        archive: &ResourcePath,
+        mode: Option<TransferMode>,
+        skip_existing: bool,
+    ) -> Result<usize> {
+        self.require_writeable()?;
+        let index = ZipIndex::read(self.resources(), archive).await?;
+        let refs = index.refs.to_refs(self.universe())?;
+        let ids: Vec<DatasetId> = refs.iter().map(DatasetRef::id).collect();
+        let known = self.datastore().knows(&ids).await?;
+        if !known.is_empty() {
+            if !skip_existing {
+                return Err(stored_already(known.len(), &archive.to_string()));
+            }
+            if known.len() < ids.len() {
+                return Err(Error::InvalidArgument(format!(
+                    "{archive} holds {} datasets that are stored already and {} that are not; a \
+                     zip file can only be taken in as a whole",
+                    known.len(),
+                    ids.len() - known.len()
+                )));
+            }
+            return Ok(0);
+        }
+        self.agree_on_dataset_types(dataset_types(&refs).into_values(), true)
+            .await?;
+        let staged = self.datastore().stage_ingest_zip(archive, mode).await?;
+        let outcome = self.record(&staged, &refs).await;
+        settle(staged, outcome).await?;
+        Ok(refs.len())
+    }
+
+    /// Attaches dimension records to data IDs where the names of files need them.
+    pub(super) async fn expand_files(
+        &self,
+        files: &mut [FileDataset],
+        mode: Option<TransferMode>,
+    ) -> Result<()> {
+        let mut needs: HashMap<String, bool> = HashMap::new();
+        let mut places = Vec::new();
+        let mut refs = Vec::new();
+        for (file_index, file) in files.iter().enumerate() {
+            for (ref_index, dataset) in file.refs.iter().enumerate() {
+                let name = dataset.dataset_type().name();
+                let need = match needs.get(&**name) {
+                    Some(need) => *need,
+                    None => {
+                        let need = self.datastore().needs_expanded_data_ids(mode, dataset);
+                        needs.insert(name.to_string(), need);
+                        need
+                    }
+                };
+                if need {
+                    places.push((file_index, ref_index));
+                    refs.push(dataset.clone());
+                }
+            }
+        }
+        self.expand_datasets(&mut refs).await?;
+        for ((file_index, ref_index), dataset) in places.into_iter().zip(refs) {
+            files[file_index].refs[ref_index] = dataset;
+        }
+        Ok(())
+    }
+
+    /// Refuses if the datastore has not taken all datasets.
+    pub(super) fn refuse_rejected(
+        &self,
+        staged: &Staged,
+        wanted: &[DatasetId],
+        refs: &[DatasetRef],
+    ) -> Result<()> {
+        let taken = staged.ids();
+        let missing: HashSet<&DatasetId> = wanted.iter().filter(|id| !taken.contains(id)).collect();
+        match refs.iter().find(|dataset| missing.contains(&dataset.id())) {
+            None => Ok(()),
+            Some(dataset) => Err(Error::DatasetTypeNotSupported(format!(
+                "the datastore '{}' does not take {} of the datasets, for example {dataset}",
+                self.datastore().name(),
+                missing.len()
+            ))),
+        }
+    }
+
+    async fn record(&self, staged: &Staged, refs: &[DatasetRef]) -> Result<()> {
+        let mut transaction = self.registry().begin().await?;
+        register_runs(&mut transaction, refs, &HashMap::new()).await?;
+        transaction.import_datasets(refs).await?;
+        staged.record(&mut transaction).await?;
+        transaction.commit().await
+    }
+}
+
+fn stored_already(count: usize, example: &str) -> Error {
+    Error::ConflictingDefinition(format!(
+        "datasets of {count} of the given files are stored already, for example of {example}; skip \
+         existing ones, or leave them out"
+    ))
+}
+
+/// Refuses datasets with the same type, run and data ID.
+fn refuse_repeated(files: &[FileDataset]) -> Result<()> {
+    let mut seen = HashMap::new();
+    for file in files {
+        for dataset in &file.refs {
+            let key = (
+                dataset.dataset_type().name(),
+                dataset.run(),
+                dataset.data_id(),
+            );
+            match seen.entry(key) {
+                Entry::Vacant(entry) => {
+                    entry.insert(file.path.as_str());
+                }
+                Entry::Occupied(entry) => {
+                    return Err(Error::ConflictingDefinition(format!(
+                        "{} and {} both hold the dataset {dataset}; a run has only one dataset of \
+                         a type and data ID",
+                        entry.get(),
+                        file.path
+                    )));
+                }
+            }
+        }
+    }
+    Ok(())
+}

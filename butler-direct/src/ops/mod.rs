@@ -1,0 +1,15 @@
+//! What is done with whole repositories: each file is one operation of
+//! [`DirectButler`](crate::butler::DirectButler).
+
+pub mod create;
+mod definitions;
+pub mod existence;
+pub mod export;
+pub mod get;
+pub mod import;
+pub mod ingest;
+pub mod prune;
+pub mod put;
+pub mod records;
+mod settle;
+pub mod transfer;

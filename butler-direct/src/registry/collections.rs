@@ -1,0 +1,407 @@
+//! The `collection`, `run` and `collection_chain` tables: looking collections up, registering and
+//! removing them.
+//!
+//! Nothing is cached: every look-up sees what other clients committed just before. A look-up by
+//! name fetches the collections and everything below them in one round trip.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use butler_core::collections::CollectionType;
+use butler_core::error::{Error, Result};
+
+use crate::db::schema::SqlType;
+use crate::db::{Database, Dialect, Param, Row, Session, SqlErrorKind};
+
+/// A collection as the database knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectionRecord {
+    /// Key in the `collection` table.
+    pub key: i64,
+    /// Name.
+    pub name: Arc<str>,
+    /// Type.
+    pub kind: CollectionType,
+    /// Names of the children of a CHAINED collection, in search order.
+    pub children: Vec<Arc<str>>,
+}
+
+/// Collections and everything below them.
+#[derive(Debug, Clone, Default)]
+pub struct CollectionTree {
+    records: HashMap<Arc<str>, CollectionRecord>,
+    by_key: HashMap<i64, Arc<str>>,
+}
+
+impl CollectionTree {
+    /// The collection of that name.
+    ///
+    /// # Errors
+    /// [`Error::MissingCollection`].
+    pub fn get(&self, name: &str) -> Result<&CollectionRecord> {
+        self.records.get(name).ok_or_else(|| missing(&[name]))
+    }
+
+    /// The collection with that key, if it is in the tree.
+    pub fn by_key(&self, key: i64) -> Option<&CollectionRecord> {
+        self.by_key
+            .get(&key)
+            .and_then(|name| self.records.get(name))
+    }
+
+    /// All collections of the tree, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = &CollectionRecord> {
+        let mut all: Vec<_> = self.records.values().collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all.into_iter()
+    }
+
+    /// The named collections with every chain replaced by its children, depth first, in search
+    /// order; each collection once, at its first place. Chains themselves are given (before their
+    /// children) only when `include_chains`.
+    ///
+    /// # Errors
+    /// [`Error::MissingCollection`] naming every collection that is not there.
+    pub fn flatten<S: AsRef<str>>(
+        &self,
+        names: &[S],
+        include_chains: bool,
+    ) -> Result<Vec<&CollectionRecord>> {
+        let absent: Vec<&str> = names
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(|n| !self.records.contains_key(*n))
+            .collect();
+        if !absent.is_empty() {
+            return Err(missing(&absent));
+        }
+        let mut result = Vec::new();
+        let mut seen = HashSet::new();
+        // A stack of what is still to be visited, so that depth is bounded by memory alone.
+        let mut pending: Vec<&str> = names.iter().map(AsRef::as_ref).rev().collect();
+        while let Some(name) = pending.pop() {
+            // A child can be removed by another client between two rows of one answer only if the
+            // database gives no consistent answer, which neither does.
+            let Some(record) = self.records.get(name) else {
+                continue;
+            };
+            if !seen.insert(record.key) {
+                continue;
+            }
+            if record.kind == CollectionType::Chained {
+                if include_chains {
+                    result.push(record);
+                }
+                pending.extend(record.children.iter().rev().map(|child| &**child));
+            } else {
+                result.push(record);
+            }
+        }
+        Ok(result)
+    }
+
+    fn from_rows(rows: &[Row]) -> Result<Self> {
+        let mut tree = Self::default();
+        let mut chains: HashMap<i64, Vec<(i64, Arc<str>)>> = HashMap::new();
+        for row in rows {
+            let (key, name) = (row.int(0)?, row.shared_text(1)?);
+            if let Some(parent) = row.opt_int(3)? {
+                let place = row.opt_int(4)?.unwrap_or_default();
+                chains
+                    .entry(parent)
+                    .or_default()
+                    .push((place, Arc::clone(&name)));
+            }
+            if !tree.records.contains_key(&name) {
+                let kind = collection_type(row.int(2)?, &name)?;
+                let record = CollectionRecord {
+                    key,
+                    name: Arc::clone(&name),
+                    kind,
+                    children: Vec::new(),
+                };
+                tree.by_key.insert(key, Arc::clone(&name));
+                tree.records.insert(name, record);
+            }
+        }
+        for (parent, mut children) in chains {
+            children.sort_unstable();
+            if let Some(record) = tree
+                .by_key
+                .get(&parent)
+                .and_then(|name| tree.records.get_mut(name))
+            {
+                record.children = children.into_iter().map(|(_, name)| name).collect();
+                record.children.dedup();
+            }
+        }
+        Ok(tree)
+    }
+}
+
+/// The collection type with that number in the database.
+fn collection_type(number: i64, name: &str) -> Result<CollectionType> {
+    CollectionType::from_int(number).map_err(|_| {
+        Error::corrupt(
+            format!("the record of collection '{name}'"),
+            format!("there is no collection type with number {number}"),
+        )
+    })
+}
+
+pub(super) fn missing(names: &[&str]) -> Error {
+    Error::MissingCollection(match names {
+        [name] => format!("No collection with name '{name}' found."),
+        _ => format!("No collections with names '{}' found.", names.join("', '")),
+    })
+}
+
+/// Fetches the named collections and all that is below them. Names that are not there are absent
+/// from the result.
+///
+/// # Errors
+/// Any database error.
+pub async fn fetch<S: AsRef<str>>(session: &mut Session, names: &[S]) -> Result<CollectionTree> {
+    let database = session.database().clone();
+    let (collection, chain) = (
+        database.table("collection"),
+        database.table("collection_chain"),
+    );
+    let (no_key, no_place) = match database.dialect() {
+        Dialect::Postgres => ("NULL::bigint", "NULL::smallint"),
+        Dialect::Sqlite => ("NULL", "NULL"),
+    };
+    // UNION, not UNION ALL: a chain reached by two ways is expanded once.
+    let sql = format!(
+        "WITH RECURSIVE tree(collection_id, name, type, parent, position) AS (
+             SELECT collection_id, name, type, {no_key}, {no_place}
+               FROM {collection} WHERE {}
+             UNION
+             SELECT c.collection_id, c.name, c.type, l.parent, l.position
+               FROM tree JOIN {chain} AS l ON l.parent = tree.collection_id
+                         JOIN {collection} AS c ON c.collection_id = l.child
+         )
+         SELECT collection_id, name, type, parent, position FROM tree",
+        database.in_array("name", 1)
+    );
+    let names = Param::Texts(names.iter().map(|name| name.as_ref().into()).collect());
+    CollectionTree::from_rows(&session.fetch_all(&sql, &[names]).await?)
+}
+
+/// Fetches all collections.
+///
+/// # Errors
+/// Any database error.
+pub async fn fetch_all(session: &mut Session) -> Result<CollectionTree> {
+    let database = session.database().clone();
+    let (collection, chain) = (
+        database.table("collection"),
+        database.table("collection_chain"),
+    );
+    let sql = format!(
+        "SELECT c.collection_id, c.name, c.type, l.parent, l.position
+           FROM {collection} AS c LEFT JOIN {chain} AS l ON l.child = c.collection_id"
+    );
+    CollectionTree::from_rows(&session.fetch_all(&sql, &[]).await?)
+}
+
+/// The one collection of that name.
+///
+/// # Errors
+/// [`Error::MissingCollection`], or any database error.
+pub async fn find(session: &mut Session, name: &str) -> Result<CollectionRecord> {
+    fetch(session, &[name]).await?.get(name).cloned()
+}
+
+/// Registers a collection and says whether it is new.
+///
+/// # Errors
+/// [`Error::ConflictingDefinition`] when a collection of that name and another type is there;
+/// [`Error::InvalidArgument`] when the name is empty.
+pub async fn register(
+    session: &mut Session,
+    name: &str,
+    kind: CollectionType,
+    doc: Option<&str>,
+) -> Result<(CollectionRecord, bool)> {
+    if name.is_empty() {
+        return Err(Error::InvalidArgument(
+            "a collection needs a name".to_owned(),
+        ));
+    }
+    let database = session.database().clone();
+    let collection = database.table("collection");
+    let (columns, key) = match database.dialect() {
+        Dialect::Postgres => {
+            let sequence = database
+                .table(&database.ddl().sequence_name("collection", "collection_id"))
+                .replace('\'', "''");
+            (
+                "collection_id, name, type, doc",
+                format!("nextval('{sequence}'), "),
+            )
+        }
+        Dialect::Sqlite => ("name, type, doc", String::new()),
+    };
+    let (one, two, three) = match database.dialect() {
+        Dialect::Postgres => ("$1", "$2", "$3"),
+        Dialect::Sqlite => ("?1", "?2", "?3"),
+    };
+    // The look-up comes first so that registering what is there costs no sequence value.
+    if let Ok(record) = fetch(session, &[name]).await?.get(name) {
+        return checked(record.clone(), kind).map(|record| (record, false));
+    }
+    let sql = format!(
+        "INSERT INTO {collection} ({columns}) VALUES ({key}{one}, {two}, {three})
+         ON CONFLICT (name) DO NOTHING RETURNING collection_id"
+    );
+    let params = [
+        Param::from(name),
+        Param::Int(kind.to_int()),
+        Param::or_null(doc, SqlType::Text),
+    ];
+    let Some(row) = session.fetch_optional(&sql, &params).await? else {
+        // Another client registered it between the look-up and the insertion.
+        let record = find(session, name).await?;
+        return checked(record, kind).map(|record| (record, false));
+    };
+    let key = row.int(0)?;
+    if kind == CollectionType::Run {
+        let sql = format!(
+            "INSERT INTO {} (collection_id) VALUES ({one})",
+            database.table("run")
+        );
+        session.execute(&sql, &[Param::Int(key)]).await?;
+    }
+    let record = CollectionRecord {
+        key,
+        name: name.into(),
+        kind,
+        children: Vec::new(),
+    };
+    Ok((record, true))
+}
+
+fn checked(record: CollectionRecord, kind: CollectionType) -> Result<CollectionRecord> {
+    if record.kind == kind {
+        return Ok(record);
+    }
+    Err(Error::ConflictingDefinition(format!(
+        "Collection '{}' is already registered with type {}, so it cannot be registered with \
+         type {kind}.",
+        record.name, record.kind
+    )))
+}
+
+/// Removes a collection; the memberships of its datasets go with it, and the datasets themselves
+/// when it is a RUN.
+///
+/// # Errors
+/// [`Error::MissingCollection`]; [`Error::OrphanedRecord`] when the collection is part of a chain,
+/// or when a RUN holds datasets that a datastore still stores.
+pub async fn remove(session: &mut Session, name: &str) -> Result<()> {
+    let record = find(session, name).await?;
+    let database = session.database().clone();
+    let parents = parents(session, record.key).await?;
+    if !parents.is_empty() {
+        return Err(Error::OrphanedRecord(format!(
+            "Collection '{name}' is a child of the CHAINED collection(s) '{}'; remove it from them \
+             first.",
+            parents.join("', '")
+        )));
+    }
+    let one = database.dialect().placeholder(1);
+    let sql = format!(
+        "DELETE FROM {} WHERE collection_id = {one}",
+        database.table("collection")
+    );
+    match session.try_execute(&sql, &[Param::Int(record.key)]).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind == SqlErrorKind::ForeignKey => {
+            Err(Error::OrphanedRecord(format!(
+                "Collection '{name}' cannot be removed: its datasets are still referred to, by a \
+                 datastore or by another collection. Prune or unstore them first."
+            )))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Names of the chains that hold the collection as a direct child, sorted.
+///
+/// # Errors
+/// Any database error.
+pub async fn parents(session: &mut Session, key: i64) -> Result<Vec<String>> {
+    let database = session.database().clone();
+    let sql = format!(
+        "SELECT DISTINCT c.name FROM {} AS l JOIN {} AS c ON c.collection_id = l.parent
+          WHERE l.child = {} ORDER BY 1",
+        database.table("collection_chain"),
+        database.table("collection"),
+        database.dialect().placeholder(1)
+    );
+    let rows = session.fetch_all(&sql, &[Param::Int(key)]).await?;
+    rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
+}
+
+/// The names of the chains that hold each of the collections as a direct child.
+///
+/// # Errors
+/// Any database error.
+pub async fn parents_of(
+    session: &mut Session,
+    keys: Vec<i64>,
+) -> Result<HashMap<i64, BTreeSet<String>>> {
+    let database = session.database().clone();
+    let sql = format!(
+        "SELECT l.child, c.name FROM {} AS l JOIN {} AS c ON c.collection_id = l.parent WHERE {}",
+        database.table("collection_chain"),
+        database.table("collection"),
+        database.in_array("l.child", 1)
+    );
+    let mut parents: HashMap<i64, BTreeSet<String>> = HashMap::new();
+    for row in session.fetch_all(&sql, &[Param::Ints(keys)]).await? {
+        parents
+            .entry(row.int(0)?)
+            .or_default()
+            .insert(row.text(1)?.to_owned());
+    }
+    Ok(parents)
+}
+
+/// The documentation of collections, by key; collections without any are absent.
+///
+/// # Errors
+/// Any database error.
+pub async fn documentation(session: &mut Session, keys: Vec<i64>) -> Result<HashMap<i64, String>> {
+    let database = session.database().clone();
+    let sql = format!(
+        "SELECT collection_id, doc FROM {} WHERE {} AND doc <> ''",
+        database.table("collection"),
+        database.in_array("collection_id", 1)
+    );
+    let rows = session.fetch_all(&sql, &[Param::Ints(keys)]).await?;
+    rows.iter()
+        .map(|row| Ok((row.int(0)?, row.text(1)?.to_owned())))
+        .collect()
+}
+
+/// Sets or clears the documentation of a collection.
+///
+/// # Errors
+/// [`Error::MissingCollection`], or any database error.
+pub async fn set_documentation(session: &mut Session, name: &str, doc: Option<&str>) -> Result<()> {
+    let database: Database = session.database().clone();
+    let dialect = database.dialect();
+    let sql = format!(
+        "UPDATE {} SET doc = {} WHERE name = {}",
+        database.table("collection"),
+        dialect.placeholder(1),
+        dialect.placeholder(2)
+    );
+    let params = [Param::or_null(doc, SqlType::Text), Param::from(name)];
+    if session.execute(&sql, &params).await? == 0 {
+        return Err(missing(&[name]));
+    }
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! Datasets: their insertion, membership in collections, look-up and removal.
+
+mod associate;
+mod certify;
+mod import;
+pub(super) mod lookup;
+mod remove;
+mod rows;

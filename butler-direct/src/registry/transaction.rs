@@ -1,0 +1,395 @@
+//! Several writes as one.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use butler_core::collections::CollectionType;
+use butler_core::datasets::{DatasetIdMode, DatasetRef, DatasetType};
+use butler_core::dimensions::{DataCoordinate, DimensionElement, DimensionRecord};
+use butler_core::error::Result;
+use butler_core::registry::{InsertMode, SyncOutcome};
+use butler_core::timespan::Timespan;
+use uuid::Uuid;
+
+use super::chains::{self, ChainEdit};
+use super::context::Context;
+use super::{attributes, collections};
+use crate::db::Session;
+use crate::db::schema::TableSpec;
+use crate::db::session::Savepoint;
+
+/// A transaction on the registry: its writes become lasting together with
+/// [`commit`](Self::commit), or not at all.
+///
+/// Dropping it undoes everything. After an error on PostgreSQL nothing but a rollback, to a
+/// savepoint or of the whole, is possible.
+#[derive(Debug)]
+pub struct RegistryTransaction {
+    context: Arc<Context>,
+    session: Session,
+}
+
+impl RegistryTransaction {
+    pub(super) fn new(context: Arc<Context>, session: Session) -> Self {
+        Self { context, session }
+    }
+
+    /// Makes the writes lasting.
+    ///
+    /// # Errors
+    /// Any database error; then nothing was written.
+    pub async fn commit(self) -> Result<()> {
+        self.session.commit().await
+    }
+
+    /// Undoes the writes.
+    ///
+    /// # Errors
+    /// Any database error; the writes are undone all the same.
+    pub async fn rollback(self) -> Result<()> {
+        self.session.rollback().await
+    }
+
+    /// Sets a savepoint.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn savepoint(&mut self) -> Result<Savepoint> {
+        self.session.savepoint().await
+    }
+
+    /// Keeps what was written since a savepoint.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn release(&mut self, savepoint: Savepoint) -> Result<()> {
+        self.session.release(savepoint).await
+    }
+
+    /// Undoes what was written since a savepoint.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn rollback_to(&mut self, savepoint: Savepoint) -> Result<()> {
+        self.session.rollback_to(savepoint).await
+    }
+
+    /// The session, for what the registry has no words for.
+    pub(crate) fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// As [`RegistryWriter::register_collection`](butler_core::registry::RegistryWriter).
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn register_collection(
+        &mut self,
+        name: &str,
+        kind: CollectionType,
+        doc: Option<&str>,
+    ) -> Result<bool> {
+        let (_, new) = collections::register(&mut self.session, name, kind, doc).await?;
+        Ok(new)
+    }
+
+    /// As [`RegistryWriter::remove_collection`](butler_core::registry::RegistryWriter).
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn remove_collection(&mut self, name: &str) -> Result<()> {
+        collections::remove(&mut self.session, name).await
+    }
+
+    /// Sets or clears a collection's documentation.
+    ///
+    /// # Errors
+    /// [`Error::MissingCollection`](butler_core::Error::MissingCollection).
+    pub async fn set_collection_doc(&mut self, name: &str, doc: Option<&str>) -> Result<()> {
+        collections::set_documentation(&mut self.session, name, doc).await
+    }
+
+    /// Changes the children of a chain.
+    ///
+    /// # Errors
+    /// As [`chains::edit`].
+    pub async fn edit_chain<S: AsRef<str> + Sync>(
+        &mut self,
+        parent: &str,
+        edit: ChainEdit,
+        children: &[S],
+    ) -> Result<()> {
+        chains::edit(&mut self.session, parent, edit, children).await
+    }
+
+    /// Names of the chains that hold a collection as a direct child.
+    ///
+    /// # Errors
+    /// [`Error::MissingCollection`](butler_core::Error::MissingCollection).
+    pub async fn parent_chains(&mut self, name: &str) -> Result<Vec<String>> {
+        let record = collections::find(&mut self.session, name).await?;
+        collections::parents(&mut self.session, record.key).await
+    }
+
+    /// Registers a dataset type and says whether it is new.
+    ///
+    /// # Errors
+    /// [`Error::ConflictingDefinition`](butler_core::Error::ConflictingDefinition) and others.
+    pub async fn register_dataset_type(&mut self, dataset_type: &DatasetType) -> Result<bool> {
+        self.context
+            .register_dataset_type(&mut self.session, dataset_type)
+            .await
+    }
+
+    /// Removes a dataset type of which there are no datasets.
+    ///
+    /// # Errors
+    /// [`Error::OrphanedRecord`](butler_core::Error::OrphanedRecord).
+    pub async fn remove_dataset_type(&mut self, name: &str) -> Result<()> {
+        self.context
+            .remove_dataset_type(&mut self.session, name)
+            .await
+    }
+
+    /// Inserts dimension records of one element.
+    ///
+    /// # Errors
+    /// [`Error::ConflictingDefinition`](butler_core::Error::ConflictingDefinition) and others.
+    pub async fn insert_dimension_records(
+        &mut self,
+        element: DimensionElement,
+        records: &[DimensionRecord],
+        mode: InsertMode,
+    ) -> Result<()> {
+        let context = Arc::clone(&self.context);
+        context
+            .insert_dimension_records(&mut self.session, element, records, mode)
+            .await
+    }
+
+    /// Makes sure that an equal dimension record is there.
+    ///
+    /// # Errors
+    /// [`Error::ConflictingDefinition`](butler_core::Error::ConflictingDefinition) when a
+    /// different one is, unless `update`.
+    pub async fn sync_dimension_record(
+        &mut self,
+        record: &DimensionRecord,
+        update: bool,
+    ) -> Result<SyncOutcome> {
+        self.context
+            .sync_dimension_record(&mut self.session, record, update)
+            .await
+    }
+
+    /// Makes new datasets in a RUN.
+    ///
+    /// # Errors
+    /// As for [`import_datasets`](Self::import_datasets).
+    pub async fn insert_datasets(
+        &mut self,
+        dataset_type: &str,
+        data_ids: &[DataCoordinate],
+        run: &str,
+        mode: DatasetIdMode,
+    ) -> Result<Vec<DatasetRef>> {
+        let record = self
+            .context
+            .dataset_type(&mut self.session, dataset_type)
+            .await?;
+        let run: Arc<str> = run.into();
+        let datasets: Vec<DatasetRef> = data_ids
+            .iter()
+            .map(|data_id| {
+                let data_id = data_id.subset(record.dataset_type.dimensions())?;
+                let dataset_type = Arc::clone(&record.dataset_type);
+                DatasetRef::generate(dataset_type, data_id, Arc::clone(&run), mode)
+            })
+            .collect::<Result<_>>()?;
+        self.import_datasets(&datasets).await?;
+        Ok(datasets)
+    }
+
+    /// Inserts datasets with the IDs they carry; those that are there already stay.
+    ///
+    /// # Errors
+    /// [`Error::ConflictingDefinition`](butler_core::Error::ConflictingDefinition) when a dataset
+    /// contradicts one that is there.
+    pub async fn import_datasets(&mut self, datasets: &[DatasetRef]) -> Result<()> {
+        self.context
+            .import_datasets(&mut self.session, datasets)
+            .await
+    }
+
+    /// Removes datasets that no datastore stores, and returns how many there were.
+    ///
+    /// # Errors
+    /// [`Error::OrphanedRecord`](butler_core::Error::OrphanedRecord).
+    pub async fn remove_datasets(&mut self, ids: &[Uuid]) -> Result<u64> {
+        self.context.remove_datasets(&mut self.session, ids).await
+    }
+
+    /// Adds datasets to a TAGGED collection.
+    ///
+    /// # Errors
+    /// [`Error::ConflictingDefinition`](butler_core::Error::ConflictingDefinition) and others.
+    pub async fn associate(&mut self, collection: &str, datasets: &[DatasetRef]) -> Result<()> {
+        self.context
+            .associate(&mut self.session, collection, datasets)
+            .await
+    }
+
+    /// Takes datasets out of a TAGGED collection.
+    ///
+    /// # Errors
+    /// [`Error::CollectionType`](butler_core::Error::CollectionType).
+    pub async fn disassociate(&mut self, collection: &str, datasets: &[DatasetRef]) -> Result<()> {
+        self.context
+            .disassociate(&mut self.session, collection, datasets)
+            .await
+    }
+
+    /// Makes datasets valid for a timespan in a CALIBRATION collection.
+    ///
+    /// # Errors
+    /// [`Error::ConflictingDefinition`](butler_core::Error::ConflictingDefinition) and others.
+    pub async fn certify(
+        &mut self,
+        collection: &str,
+        datasets: &[DatasetRef],
+        timespan: Timespan,
+    ) -> Result<()> {
+        self.context
+            .certify(&mut self.session, collection, datasets, timespan)
+            .await
+    }
+
+    /// Ends the validity of datasets within a timespan.
+    ///
+    /// # Errors
+    /// [`Error::CollectionType`](butler_core::Error::CollectionType) and others.
+    pub async fn decertify(
+        &mut self,
+        collection: &str,
+        dataset_type: &str,
+        timespan: Timespan,
+        data_ids: Option<&[DataCoordinate]>,
+    ) -> Result<()> {
+        let context = Arc::clone(&self.context);
+        context
+            .decertify(
+                &mut self.session,
+                collection,
+                dataset_type,
+                timespan,
+                data_ids,
+            )
+            .await
+    }
+
+    /// Sets an attribute of the repository.
+    ///
+    /// # Errors
+    /// [`Error::ConflictingDefinition`](butler_core::Error::ConflictingDefinition) when it is set
+    /// already, unless `force`.
+    pub async fn set_attribute(&mut self, name: &str, value: &str, force: bool) -> Result<()> {
+        attributes::set(&mut self.session, name, value, force).await
+    }
+
+    /// The datasets with these IDs, as the transaction sees them.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn datasets(&mut self, ids: &[Uuid]) -> Result<Vec<DatasetRef>> {
+        self.context.get_datasets(&mut self.session, ids).await
+    }
+
+    /// Makes sure that an opaque table (a datastore's records) exists.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn register_opaque_table(&mut self, spec: &TableSpec) -> Result<()> {
+        self.context
+            .register_opaque_table(&mut self.session, spec)
+            .await
+    }
+
+    /// Notes that a datastore stores datasets.
+    ///
+    /// # Errors
+    /// [`Error::ConflictingDefinition`](butler_core::Error::ConflictingDefinition) when it is known
+    /// to store one of them already, unless `ignore_known`.
+    pub async fn insert_locations(
+        &mut self,
+        datastore: &str,
+        ids: &[Uuid],
+        ignore_known: bool,
+    ) -> Result<()> {
+        self.context
+            .insert_locations(&mut self.session, datastore, ids, ignore_known)
+            .await
+    }
+
+    /// Which of the datasets a datastore stores.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn stored_in(&mut self, datastore: &str, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
+        self.context
+            .stored_in(&mut self.session, datastore, ids)
+            .await
+    }
+
+    /// The names of the datastores that store each of the datasets.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn locations(&mut self, ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<String>>> {
+        self.context.locations(&mut self.session, ids).await
+    }
+
+    /// Forgets that a datastore stores datasets, without touching files or records.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn forget_locations(&mut self, datastore: &str, ids: &[Uuid]) -> Result<()> {
+        self.context
+            .forget_locations(&mut self.session, datastore, ids)
+            .await
+    }
+
+    /// Moves locations of datasets to the trash.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn move_to_trash(&mut self, datastore: &str, ids: &[Uuid]) -> Result<()> {
+        self.context
+            .move_to_trash(&mut self.session, datastore, ids)
+            .await
+    }
+
+    /// IDs of datasets in a datastore's trash, at most `limit`; with `only`, none but those.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn trashed(
+        &mut self,
+        datastore: &str,
+        only: Option<&[Uuid]>,
+        limit: usize,
+    ) -> Result<Vec<Uuid>> {
+        self.context
+            .trashed(&mut self.session, datastore, only, limit)
+            .await
+    }
+
+    /// Takes datasets out of the trash.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn delete_trash(&mut self, datastore: &str, ids: &[Uuid]) -> Result<()> {
+        self.context
+            .delete_trash(&mut self.session, datastore, ids)
+            .await
+    }
+}

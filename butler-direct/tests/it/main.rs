@@ -1,0 +1,8 @@
+//! Tests of the direct library against real servers and files.
+
+#![allow(clippy::unwrap_used)]
+
+mod datastores;
+mod registry;
+mod resource_s3;
+mod support;

@@ -1,0 +1,3 @@
+//! Servers that tests need.
+
+pub(crate) mod s3;
