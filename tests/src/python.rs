@@ -1,0 +1,146 @@
+//! Runs the scripts of `tests/python` with the reference implementation.
+
+use crate::provided;
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use tempfile::TempDir;
+
+/// The Python interpreter that has the reference implementation.
+///
+/// # Panics
+/// When `BUTLER_TEST_PYTHON` is not set.
+#[must_use]
+pub fn interpreter() -> PathBuf {
+    provided("BUTLER_TEST_PYTHON").into()
+}
+
+/// The directory of the scripts.
+#[must_use]
+pub fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("python")
+}
+
+/// A script that is going to run: arguments, variables, input.
+#[derive(Debug)]
+pub struct Script {
+    name: String,
+    command: Command,
+    input: Vec<u8>,
+    /// An empty home, so that neither settings of a person nor a home that cannot be read matter.
+    _home: TempDir,
+}
+
+impl Script {
+    /// Prepares `tests/python/<name>`.
+    ///
+    /// # Panics
+    /// When `BUTLER_TEST_PYTHON` is not set.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let home = tempfile::tempdir().expect("a temporary directory can be made");
+        let mut command = Command::new(interpreter());
+        command
+            .arg(scripts().join(name))
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("PYTHONWARNINGS", "ignore")
+            .env("HOME", home.path())
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("XDG_CACHE_HOME")
+            .env_remove("PYTHONPATH");
+        Self {
+            name: name.to_owned(),
+            command,
+            input: Vec::new(),
+            _home: home,
+        }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    /// Sets environment variables, for example those of [`crate::s3::S3Server::environment`].
+    #[must_use]
+    pub fn envs(
+        mut self,
+        variables: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
+    ) -> Self {
+        self.command.envs(variables);
+        self
+    }
+
+    /// Gives the script a JSON document on its standard input (empty otherwise).
+    #[must_use]
+    pub fn input(mut self, document: &Value) -> Self {
+        self.input = document.to_string().into_bytes();
+        self
+    }
+
+    /// Runs it to its end and returns the JSON document that it printed. Blocks the thread.
+    ///
+    /// # Panics
+    /// When it fails or prints something else; its standard error is in the message.
+    pub fn run(self) -> Value {
+        let name = self.name.clone();
+        let output = self.output();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success(),
+            "{name} ended with {}:\n{stdout}\n{stderr}",
+            output.status
+        );
+        serde_json::from_str(&stdout).unwrap_or_else(|error| {
+            panic!("{name} did not print JSON ({error}):\n{stdout}\n{stderr}")
+        })
+    }
+
+    /// Runs it to its end, whatever that is.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn output(mut self) -> Output {
+        let mut child = self
+            .command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {:?}: {error}", self.command));
+        let mut stdin = child.stdin.take().expect("standard input is a pipe");
+        let input = self.input;
+        // A script that ends without reading its input closes the pipe; its outcome tells the story.
+        let writer = thread::spawn(move || stdin.write_all(&input));
+        let output = child
+            .wait_with_output()
+            .unwrap_or_else(|error| panic!("cannot read from {}: {error}", self.name));
+        let _ = writer.join();
+        output
+    }
+}
+
+/// Runs a script with arguments and a JSON document as its input, and returns the JSON that it prints.
+///
+/// # Panics
+/// As [`Script::run`].
+pub fn run_script<I>(name: &str, arguments: I, input: &Value) -> Value
+where
+    I: IntoIterator,
+    I::Item: AsRef<OsStr>,
+{
+    Script::new(name).args(arguments).input(input).run()
+}

@@ -1,0 +1,11 @@
+//! Tests of several crates together, and of the support that they use.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod dump;
+mod files;
+mod interop;
+mod latiss;
+mod operations;
+mod reference;
+mod repos;
+mod support;
