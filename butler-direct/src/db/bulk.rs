@@ -179,13 +179,13 @@ fn upsert_by_copy<'s>(
     .boxed()
 }
 
-fn copy_statement(table: &str, columns: &[BulkColumn]) -> String {
+pub(super) fn copy_statement(table: &str, columns: &[BulkColumn]) -> String {
     let names = quote_all(columns.iter().map(|c| &c.name));
     format!("COPY {table} ({names}) FROM STDIN (FORMAT binary)")
 }
 
 /// Encodes rows for `COPY`; no chunks if there are no rows.
-fn copy_chunks<I>(rows: I) -> Vec<BytesMut>
+pub(super) fn copy_chunks<I>(rows: I) -> Vec<BytesMut>
 where
     I: IntoIterator,
     I::Item: AsRef<[Param]>,
@@ -216,7 +216,11 @@ where
     chunks
 }
 
-async fn copy_in(session: &mut Session, sql: &str, chunks: Vec<BytesMut>) -> Result<u64> {
+pub(super) async fn copy_in(
+    session: &mut Session,
+    sql: &str,
+    chunks: Vec<BytesMut>,
+) -> Result<u64> {
     if !chunks.is_empty() {
         session.database().note_statement(sql);
     }

@@ -9,11 +9,13 @@ use std::time::Duration;
 use butler_core::error::{Error, Result};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+use tokio::sync::OnceCell;
 
 use super::ddl::DdlWriter;
 use super::dialect::{Dialect, quote};
 use super::error::{SqlError, SqlErrorKind};
 use super::param::Param;
+use super::references::ReferenceChecks;
 use super::schema::TableSpec;
 use super::session::{Connection, Session};
 
@@ -57,6 +59,8 @@ struct Inner {
     label: String,
     statements: AtomicU64,
     record: OnceLock<Mutex<Vec<String>>>,
+    reference_checks: ReferenceChecks,
+    may_check_by_set: OnceCell<bool>,
 }
 
 /// How a database is connected to.
@@ -71,6 +75,8 @@ pub struct ConnectOptions {
     pub max_connections: u32,
     /// How long a statement waits for another process's lock on a SQLite file before it gives up.
     pub sqlite_busy_timeout: Duration,
+    /// How the references of large inserts are checked on PostgreSQL.
+    pub reference_checks: ReferenceChecks,
 }
 
 impl ConnectOptions {
@@ -81,6 +87,7 @@ impl ConnectOptions {
             access,
             max_connections,
             sqlite_busy_timeout: SQLITE_BUSY_TIMEOUT,
+            reference_checks: ReferenceChecks::default(),
         }
     }
 }
@@ -120,10 +127,7 @@ impl Database {
     pub async fn connect_with(location: &Location, options: &ConnectOptions) -> Result<Self> {
         let access = options.access;
         match location {
-            Location::Postgres(url) => {
-                let namespace = options.namespace.as_deref();
-                Self::connect_postgres(url, namespace, access, options.max_connections).await
-            }
+            Location::Postgres(url) => Self::connect_postgres(url, options).await,
             Location::SqliteFile(path) => {
                 let wanted = options;
                 let options = SqliteConnectOptions::new()
@@ -132,23 +136,21 @@ impl Database {
                     .read_only(access == Access::ReadOnly);
                 let label = format!("SQLite database {}", path.display());
                 let options = options.busy_timeout(wanted.sqlite_busy_timeout);
-                Self::connect_sqlite(options, label, access, wanted.max_connections).await
+                Self::connect_sqlite(options, label, wanted).await
             }
             Location::SqliteMemory => {
+                let wanted = ConnectOptions {
+                    // Each connection to a database in memory sees a database of its own.
+                    max_connections: 1,
+                    ..options.clone()
+                };
                 let options = SqliteConnectOptions::new().in_memory(true);
-                // Each connection to a database in memory sees a database of its own.
-                Self::connect_sqlite(options, "SQLite database in memory".to_owned(), access, 1)
-                    .await
+                Self::connect_sqlite(options, "SQLite database in memory".to_owned(), &wanted).await
             }
         }
     }
 
-    async fn connect_postgres(
-        url: &str,
-        namespace: Option<&str>,
-        access: Access,
-        max_connections: u32,
-    ) -> Result<Self> {
+    async fn connect_postgres(url: &str, wanted: &ConnectOptions) -> Result<Self> {
         let options = PgConnectOptions::from_str(url)
             .map_err(|e| Error::Configuration(format!("the PostgreSQL URL is not valid: {e}")))?
             .application_name("butler");
@@ -158,7 +160,7 @@ impl Database {
             options.get_host()
         );
         let pool = PgPoolOptions::new()
-            .max_connections(max_connections)
+            .max_connections(wanted.max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options)
             .await
@@ -176,16 +178,16 @@ impl Database {
                  administrator must run CREATE EXTENSION btree_gist in that database"
             )));
         }
-        let namespace = namespace.map(str::to_owned).or(current);
-        Ok(Self::new(Pool::Postgres(pool), namespace, access, label))
+        let namespace = wanted.namespace.clone().or(current);
+        Ok(Self::new(Pool::Postgres(pool), namespace, label, wanted))
     }
 
     async fn connect_sqlite(
         options: SqliteConnectOptions,
         label: String,
-        access: Access,
-        max_connections: u32,
+        wanted: &ConnectOptions,
     ) -> Result<Self> {
+        let max_connections = wanted.max_connections;
         let options = options.foreign_keys(true);
         let pool = SqlitePoolOptions::new()
             .max_connections(max_connections)
@@ -197,18 +199,20 @@ impl Database {
             .connect_with(options)
             .await
             .map_err(|e| SqlError::new(format!("opening {label}"), e))?;
-        Ok(Self::new(Pool::Sqlite(pool), None, access, label))
+        Ok(Self::new(Pool::Sqlite(pool), None, label, wanted))
     }
 
-    fn new(pool: Pool, namespace: Option<String>, access: Access, label: String) -> Self {
+    fn new(pool: Pool, namespace: Option<String>, label: String, options: &ConnectOptions) -> Self {
         Self {
             inner: Arc::new(Inner {
                 pool,
                 namespace,
-                access,
+                access: options.access,
                 label,
                 statements: AtomicU64::new(0),
                 record: OnceLock::new(),
+                reference_checks: options.reference_checks,
+                may_check_by_set: OnceCell::new(),
             }),
         }
     }
@@ -296,6 +300,34 @@ impl Database {
             Dialect::Postgres => format!("{column} = ANY(ARRAY(SELECT unnest(${index})))"),
             Dialect::Sqlite => self.in_array(column, index),
         }
+    }
+
+    /// Whether the connections' role may switch row-wise reference checks off, and shall.
+    pub(super) async fn may_check_by_set(
+        &self,
+        session: &mut Session,
+    ) -> std::result::Result<bool, SqlError> {
+        if self.inner.reference_checks == ReferenceChecks::Rows {
+            return Ok(false);
+        }
+        let ask = async {
+            // Before PostgreSQL 15 only superusers may, and the function does not exist.
+            let sql = "SELECT rolsuper,
+                              current_setting('server_version_num')::bigint >= 150000
+                         FROM pg_catalog.pg_roles WHERE rolname = current_user";
+            let rows = session.try_fetch_all(sql, &[]).await?;
+            let Some(row) = rows.first() else {
+                return Ok(false);
+            };
+            if row.bool(0)? || !row.bool(1)? {
+                return row.bool(0);
+            }
+            let sql = "SELECT has_parameter_privilege('session_replication_role', 'SET')";
+            let rows = session.try_fetch_all(sql, &[]).await?;
+            rows.first().map_or(Ok(false), |row| row.bool(0))
+        };
+        let may = self.inner.may_check_by_set.get_or_try_init(|| ask).await;
+        may.copied()
     }
 
     /// Starts a session for reading: every statement sees what was committed before it.

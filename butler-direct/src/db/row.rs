@@ -77,6 +77,12 @@ impl Row {
         }
     }
 
+    /// A boolean column that is never NULL.
+    pub fn bool(&self, index: usize) -> Result<bool> {
+        self.opt_bool(index)?
+            .ok_or_else(|| self.unexpected_null(index))
+    }
+
     /// A dataset ID.
     pub fn uuid(&self, index: usize) -> Result<Uuid> {
         match self {

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::context::Context;
 use crate::db::bulk::{self, BulkColumn, OnConflict};
 use crate::db::schema::{Field, SqlType, TableSpec};
-use crate::db::{Dialect, Param, Session, SqlErrorKind};
+use crate::db::{Dialect, Param, Session, SqlErrorKind, references};
 
 /// IDs handled by one statement.
 const BATCH: usize = 50_000;
@@ -63,25 +63,32 @@ impl Context {
     }
 
     /// Notes that a datastore stores datasets. With `ignore_known`, those it is known to store
-    /// already are passed over.
+    /// already are passed over. Datasets that are `new` were inserted in the same transaction.
     pub(super) async fn insert_locations(
         &self,
         session: &mut Session,
         datastore: &str,
         ids: &[Uuid],
         ignore_known: bool,
+        new: bool,
     ) -> Result<()> {
         let table = self.database.table("dataset_location");
         let name: std::sync::Arc<str> = datastore.into();
         // In one order, so that two clients do not wait for each other.
         let mut ids = ids.to_vec();
         ids.sort_unstable();
+        if ignore_known {
+            ids.dedup();
+        }
         let rows = ids.iter().map(|id| [Param::from(&name), Param::Uuid(*id)]);
         let columns = location_columns();
-        let done = if ignore_known {
+        let done = if new {
+            let trusted = ["dataset"];
+            references::insert(session, "dataset_location", &columns, rows, &trusted).await
+        } else if ignore_known {
             bulk::upsert(session, &table, &columns, &OnConflict::Ignore, rows).await
         } else {
-            bulk::insert(session, &table, &columns, rows).await
+            references::insert(session, "dataset_location", &columns, rows, &[]).await
         };
         match done {
             Ok(_) => Ok(()),

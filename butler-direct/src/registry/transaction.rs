@@ -27,11 +27,20 @@ use crate::db::session::Savepoint;
 pub struct RegistryTransaction {
     context: Arc<Context>,
     session: Session,
+    /// Datasets inserted since the start, as far as known; nothing has to be looked up for them.
+    new: HashSet<Uuid>,
+    /// Names of the datastores for which locations were inserted since the start.
+    located: HashSet<String>,
 }
 
 impl RegistryTransaction {
     pub(super) fn new(context: Arc<Context>, session: Session) -> Self {
-        Self { context, session }
+        Self {
+            context,
+            session,
+            new: HashSet::new(),
+            located: HashSet::new(),
+        }
     }
 
     /// Makes the writes lasting.
@@ -71,6 +80,7 @@ impl RegistryTransaction {
     /// # Errors
     /// Any database error.
     pub async fn rollback_to(&mut self, savepoint: Savepoint) -> Result<()> {
+        self.new.clear();
         self.session.rollback_to(savepoint).await
     }
 
@@ -216,9 +226,11 @@ impl RegistryTransaction {
     /// [`Error::ConflictingDefinition`](butler_core::Error::ConflictingDefinition) when a dataset
     /// contradicts one that is there.
     pub async fn import_datasets(&mut self, datasets: &[DatasetRef]) -> Result<()> {
-        self.context
-            .import_datasets(&mut self.session, datasets)
-            .await
+        let context = Arc::clone(&self.context);
+        if context.import_datasets(&mut self.session, datasets).await? {
+            self.new.extend(datasets.iter().map(DatasetRef::id));
+        }
+        Ok(())
     }
 
     /// Removes datasets that no datastore stores, and returns how many there were.
@@ -226,6 +238,7 @@ impl RegistryTransaction {
     /// # Errors
     /// [`Error::OrphanedRecord`](butler_core::Error::OrphanedRecord).
     pub async fn remove_datasets(&mut self, ids: &[Uuid]) -> Result<u64> {
+        self.new.clear();
         self.context.remove_datasets(&mut self.session, ids).await
     }
 
@@ -325,8 +338,11 @@ impl RegistryTransaction {
         ids: &[Uuid],
         ignore_known: bool,
     ) -> Result<()> {
+        // Of what is new, nothing can be located yet.
+        let new =
+            self.located.insert(datastore.to_owned()) && ids.iter().all(|id| self.new.contains(id));
         self.context
-            .insert_locations(&mut self.session, datastore, ids, ignore_known)
+            .insert_locations(&mut self.session, datastore, ids, ignore_known, new)
             .await
     }
 

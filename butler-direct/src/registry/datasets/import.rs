@@ -17,7 +17,7 @@ use super::rows::{dataset_columns, tags_columns, tags_row};
 use crate::db::bulk;
 use crate::db::dialect::{quote, quote_all};
 use crate::db::schema::{Field, SqlType, TableSpec};
-use crate::db::{Dialect, Param, Session, SqlError, SqlErrorKind};
+use crate::db::{Dialect, Param, Session, SqlError, SqlErrorKind, references};
 use crate::registry::collections::{self, CollectionRecord};
 use crate::registry::context::Context;
 use crate::registry::dataset_types::DatasetTypeRecord;
@@ -51,7 +51,7 @@ impl Context {
     /// Inserts datasets with the IDs they carry. The session must be a transaction.
     ///
     /// Datasets that are there already, with the same ID, type, data ID and run, are left as they
-    /// are.
+    /// are. Returns whether all of them are known to be new.
     ///
     /// # Errors
     /// [`Error::MissingDatasetType`], [`Error::MissingCollection`], [`Error::CollectionType`] when
@@ -61,11 +61,12 @@ impl Context {
         &self,
         session: &mut Session,
         datasets: &[DatasetRef],
-    ) -> Result<()> {
+    ) -> Result<bool> {
+        let mut all_new = true;
         for batch in self.batches(session, datasets).await? {
-            self.import_batch(session, &batch).await?;
+            all_new &= self.import_batch(session, &batch).await?;
         }
-        Ok(())
+        Ok(all_new)
     }
 
     async fn batches<'a>(
@@ -110,7 +111,7 @@ impl Context {
         Ok(groups.into_values().collect())
     }
 
-    async fn import_batch(&self, session: &mut Session, batch: &Batch<'_>) -> Result<()> {
+    async fn import_batch(&self, session: &mut Session, batch: &Batch<'_>) -> Result<bool> {
         let mut update = SummaryUpdate::default();
         for record in batch.types.values() {
             update.add_dataset_type(record.id);
@@ -121,7 +122,10 @@ impl Context {
         if !self.sample_exists(session, batch).await? {
             let savepoint = session.savepoint().await?;
             match self.insert_new(session, batch, &update).await {
-                Ok(()) => return session.release(savepoint).await,
+                Ok(()) => {
+                    session.release(savepoint).await?;
+                    return Ok(true);
+                }
                 Err(error) if error.kind == SqlErrorKind::Unique => {
                     session.rollback_to(savepoint).await?;
                 }
@@ -132,7 +136,10 @@ impl Context {
         for _ in 1..ATTEMPTS {
             let savepoint = session.savepoint().await?;
             match self.insert_guarded(session, batch, &update).await? {
-                Ok(()) => return session.release(savepoint).await,
+                Ok(()) => {
+                    session.release(savepoint).await?;
+                    return Ok(false);
+                }
                 Err(error) if error.kind == SqlErrorKind::Unique => {
                     session.rollback_to(savepoint).await?;
                 }
@@ -140,7 +147,8 @@ impl Context {
             }
         }
         let last = self.insert_guarded(session, batch, &update).await?;
-        last.map_err(|error| explain(batch, error))
+        last.map_err(|error| explain(batch, error))?;
+        Ok(false)
     }
 
     async fn sample_exists(&self, session: &mut Session, batch: &Batch<'_>) -> Result<bool> {
@@ -189,8 +197,7 @@ impl Context {
                 Param::Int(batch.run.key),
             ]
         });
-        let table = self.database.table("dataset");
-        bulk::insert(session, &table, &dataset_columns(date_type), rows).await?;
+        references::insert(session, "dataset", &dataset_columns(date_type), rows, &[]).await?;
         datasets.sort_by(|a, b| {
             let by_type = batch.type_id(a).cmp(&batch.type_id(b));
             by_type.then_with(|| a.data_id().cmp_values(b.data_id()))
@@ -198,8 +205,8 @@ impl Context {
         let rows = datasets
             .iter()
             .map(|dataset| tags_row(dataset, batch.type_id(dataset), batch.run.key));
-        let table = self.database.table(&batch.tags);
-        bulk::insert(session, &table, &tags_columns(&batch.dimensions), rows).await?;
+        let columns = tags_columns(&batch.dimensions);
+        references::insert(session, &batch.tags, &columns, rows, &["dataset"]).await?;
         Ok(())
     }
 

@@ -1,0 +1,283 @@
+//! Large inserts whose references are checked set by set.
+//!
+//! PostgreSQL checks a foreign key with one query for each row, which costs more than writing the
+//! row does: a dataset has ten of them. The rows of one batch refer to few rows of other tables,
+//! though. Where the role may set `session_replication_role` (a superuser, or since PostgreSQL 15
+//! whoever was granted `SET` on that parameter), a large insert therefore looks up the distinct
+//! keys it refers to, in one statement that also locks their rows as the row-wise check would
+//! (`FOR KEY SHARE`), and then writes with the row-wise checks switched off. Other constraints
+//! stay in force.
+//!
+//! Whatever is out of the ordinary (a table with triggers of somebody else, an unusual foreign
+//! key, a key that is not there) is left to the database's own row-wise checks, so that errors
+//! are the same in both ways.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::bulk::{self, BulkColumn};
+use super::dialect::{Dialect, quote};
+use super::error::SqlError;
+use super::keys::key_table;
+use super::param::Param;
+use super::schema::SqlType;
+use super::session::Session;
+
+type Result<T> = std::result::Result<T, SqlError>;
+
+/// Rows from which on the additional round trips pay.
+const LARGE: usize = 1_000;
+
+/// How the references of large inserts are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReferenceChecks {
+    /// Set by set where the role may switch row-wise checks off, else row by row.
+    #[default]
+    Sets,
+    /// Row by row, by the database.
+    Rows,
+}
+
+/// A foreign key of the table written to, as the database's catalogue has it.
+#[derive(Debug)]
+struct Reference {
+    /// Qualified, quoted name of the table referred to.
+    table: String,
+    /// Positions of the referring columns in the rows.
+    source: Vec<usize>,
+    /// Types of the referring columns.
+    types: Vec<SqlType>,
+    /// Names of the columns referred to.
+    target: Vec<String>,
+}
+
+/// One value of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum KeyValue {
+    Int(i64),
+    Text(Arc<str>),
+    Uuid(Uuid),
+}
+
+/// The distinct keys that the rows seen so far refer to.
+#[derive(Debug, Default)]
+struct Keys {
+    last: Vec<Param>,
+    distinct: HashSet<Vec<KeyValue>>,
+    /// Whether a value was of a type that keys never have.
+    strange: bool,
+}
+
+impl Keys {
+    fn add(&mut self, reference: &Reference, row: &[Param]) {
+        let values = || reference.source.iter().map(|index| &row[*index]);
+        // Sorted rows bring the same key many times in a row.
+        if self.last.iter().eq(values()) {
+            return;
+        }
+        let mut key = Vec::with_capacity(reference.source.len());
+        for value in values() {
+            key.push(match value {
+                Param::Int(number) => KeyValue::Int(*number),
+                Param::SmallInt(number) => KeyValue::Int(i64::from(*number)),
+                Param::Text(text) => KeyValue::Text(Arc::clone(text)),
+                Param::Uuid(id) => KeyValue::Uuid(*id),
+                // A key with a NULL in it refers to nothing.
+                Param::Null(_) => return,
+                _ => {
+                    self.strange = true;
+                    return;
+                }
+            });
+        }
+        self.distinct.insert(key);
+        self.last.clear();
+        self.last.extend(values().cloned());
+    }
+
+    /// The keys in order, as parameters.
+    fn sorted(self) -> Vec<Vec<Param>> {
+        let mut keys: Vec<_> = self.distinct.into_iter().collect();
+        keys.sort_unstable();
+        let param = |value| match value {
+            KeyValue::Int(number) => Param::Int(number),
+            KeyValue::Text(text) => Param::Text(text),
+            KeyValue::Uuid(id) => Param::Uuid(id),
+        };
+        keys.into_iter()
+            .map(|key| key.into_iter().map(param).collect())
+            .collect()
+    }
+}
+
+/// Inserts rows into the table of that (logical) name, as [`bulk::insert`] does, and returns their
+/// number. The session must be a transaction.
+///
+/// References to the `trusted` tables are known to hold: their rows were written in the same
+/// transaction.
+///
+/// # Errors
+/// Any database error; a missing reference is of kind
+/// [`ForeignKey`](super::SqlErrorKind::ForeignKey).
+pub async fn insert<I>(
+    session: &mut Session,
+    table: &str,
+    columns: &[BulkColumn],
+    rows: I,
+    trusted: &[&str],
+) -> Result<u64>
+where
+    I: ExactSizeIterator,
+    I::Item: AsRef<[Param]>,
+{
+    let target = session.database().table(table);
+    let by_set = session.dialect() == Dialect::Postgres
+        && rows.len() >= LARGE
+        && session.database().clone().may_check_by_set(session).await?;
+    let references = match by_set {
+        true => references(session, &target, columns, trusted).await?,
+        false => None,
+    };
+    let Some(references) = references else {
+        return bulk::insert(session, &target, columns, rows).await;
+    };
+    let mut keys: Vec<Keys> = references.iter().map(|_| Keys::default()).collect();
+    let chunks = bulk::copy_chunks(rows.inspect(|row| {
+        for (keys, reference) in keys.iter_mut().zip(&references) {
+            keys.add(reference, row.as_ref());
+        }
+    }));
+    let sql = bulk::copy_statement(&target, columns);
+    if !all_there(session, &references, keys).await? {
+        // The database finds the row at fault and names it.
+        return bulk::copy_in(session, &sql, chunks).await;
+    }
+    // A rollback, also one to a savepoint, takes the setting back.
+    let role = |role| format!("SET LOCAL session_replication_role = {role}");
+    session.try_execute_script(role("replica")).await?;
+    let written = bulk::copy_in(session, &sql, chunks).await?;
+    session.try_execute_script(role("origin")).await?;
+    Ok(written)
+}
+
+/// The foreign keys to check, or nothing if the table is better left to the database.
+async fn references(
+    session: &mut Session,
+    table: &str,
+    columns: &[BulkColumn],
+    trusted: &[&str],
+) -> Result<Option<Vec<Reference>>> {
+    // Triggers of others would be switched off together with the checks. The check itself needs
+    // a lock, for which the role must be allowed to write to the table referred to.
+    let sql = "
+        SELECT c.confrelid::regclass::text, p.relname::text,
+               array_to_json(ARRAY(SELECT a.attname FROM unnest(c.conkey) WITH ORDINALITY AS k(n, i)
+                                     JOIN pg_catalog.pg_attribute AS a
+                                       ON a.attrelid = c.conrelid AND a.attnum = k.n
+                                    ORDER BY k.i))::text,
+               array_to_json(ARRAY(SELECT a.attname FROM unnest(c.confkey) WITH ORDINALITY AS k(n, i)
+                                     JOIN pg_catalog.pg_attribute AS a
+                                       ON a.attrelid = c.confrelid AND a.attnum = k.n
+                                    ORDER BY k.i))::text,
+               c.confmatchtype = 's' AND p.relkind = 'r' AND t.relkind = 'r'
+                   AND has_table_privilege(c.confrelid, 'UPDATE')
+                   AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS g
+                                    WHERE g.tgrelid = c.conrelid AND NOT g.tgisinternal)
+          FROM pg_catalog.pg_constraint AS c
+          JOIN pg_catalog.pg_class AS p ON p.oid = c.confrelid
+          JOIN pg_catalog.pg_class AS t ON t.oid = c.conrelid
+         WHERE c.conrelid = CAST($1 AS regclass) AND c.contype = 'f'
+         ORDER BY c.conname";
+    let rows = session.try_fetch_all(sql, &[Param::from(table)]).await?;
+    let mut references = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if !row.bool(4)? {
+            return Ok(None);
+        }
+        if trusted.contains(&row.text(1)?) {
+            continue;
+        }
+        let names = |text: &str| serde_json::from_str::<Vec<String>>(text).unwrap_or_default();
+        let (source, target) = (names(row.text(2)?), names(row.text(3)?));
+        let places: Option<Vec<usize>> = source
+            .iter()
+            .map(|name| columns.iter().position(|column| column.name == *name))
+            .collect();
+        // A column that is not written has its default, of which nothing is known here.
+        let Some(source) = places.filter(|p| !p.is_empty() && p.len() == target.len()) else {
+            return Ok(None);
+        };
+        references.push(Reference {
+            table: row.text(0)?.to_owned(),
+            types: source.iter().map(|index| columns[*index].ty).collect(),
+            source,
+            target,
+        });
+    }
+    Ok(Some(references))
+}
+
+/// Whether all keys are there. Their rows stay until the end of the transaction.
+async fn all_there(
+    session: &mut Session,
+    references: &[Reference],
+    keys: Vec<Keys>,
+) -> Result<bool> {
+    let mut terms = Vec::new();
+    let mut params = Vec::new();
+    let mut wanted = Vec::new();
+    for (reference, keys) in references.iter().zip(keys) {
+        if keys.strange {
+            return Ok(false);
+        }
+        let keys = keys.sorted();
+        if keys.is_empty() {
+            continue;
+        }
+        let names: Vec<String> = (0..reference.source.len())
+            .map(|i| format!("k{i}"))
+            .collect();
+        let columns: Vec<(&str, SqlType)> = names
+            .iter()
+            .map(String::as_str)
+            .zip(reference.types.iter().copied())
+            .collect();
+        let table = key_table(
+            Dialect::Postgres,
+            &columns,
+            keys.iter().map(Vec::as_slice),
+            params.len() + 1,
+        );
+        let equal: Vec<String> = names
+            .iter()
+            .zip(&reference.target)
+            .map(|(name, target)| format!("r.{} = k.{}", quote(target), quote(name)))
+            .collect();
+        terms.push(format!(
+            "(SELECT count(*) FROM (SELECT FROM {} AS r JOIN {} ON {}
+                                       FOR KEY SHARE OF r) AS found)",
+            reference.table,
+            table.sql,
+            equal.join(" AND ")
+        ));
+        params.extend(table.params);
+        wanted.push(keys.len());
+    }
+    if terms.is_empty() {
+        return Ok(true);
+    }
+    let sql = format!("SELECT {}", terms.join(", "));
+    let rows = session.try_fetch_all(&sql, &params).await?;
+    for (index, wanted) in wanted.into_iter().enumerate() {
+        let found = match rows.first() {
+            Some(row) => row.int(index)?,
+            None => 0,
+        };
+        if usize::try_from(found).ok() != Some(wanted) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
