@@ -6,10 +6,9 @@ use crate::dimensions::DimensionUniverse;
 use crate::error::Result;
 use crate::yaml::Value;
 
-/// Which datasets are cached.
+/// Which datasets are worth it, where there is a cache; whether there is one is not said here.
 #[derive(Debug, Clone, Default)]
 pub struct CacheableTable {
-    disabled: bool,
     default: bool,
     table: LookupTable<bool>,
 }
@@ -20,23 +19,15 @@ impl CacheableTable {
     /// # Errors
     /// [`Error::Configuration`](crate::Error::Configuration) if the section is malformed.
     pub fn from_config(config: &Config, universe: DimensionUniverse) -> Result<Self> {
-        let disabled = config.get_str(".expiry.mode")? == Some("disabled");
         let default = config.get_bool("default")?.unwrap_or(false);
         let entries = config.require_subset("cacheable")?;
         let table = LookupTable::from_config(entries.as_map(), universe, false)?
             .try_map(|_, value| Ok(is_truthy(&value)))?;
-        Ok(Self {
-            disabled,
-            default,
-            table,
-        })
+        Ok(Self { default, table })
     }
 
     /// Whether a dataset is to be cached.
     pub fn should_be_cached<'a>(&self, entity: impl Into<Entity<'a>>) -> bool {
-        if self.disabled {
-            return false;
-        }
         self.table
             .find(&entity.into().lookup_keys())
             .map_or(self.default, |(_, flag)| *flag)

@@ -8,6 +8,7 @@
 
 mod directory;
 mod entries;
+mod fetch;
 mod settings;
 mod store;
 
@@ -15,4 +16,4 @@ mod store;
 mod tests;
 
 pub use settings::{CacheSettings, Expiry};
-pub use store::{CachedFile, DatasetCache};
+pub use store::DatasetCache;

@@ -34,6 +34,9 @@ pub enum Expiry {
 
 impl Expiry {
     fn new(mode: &str, threshold: Option<i64>) -> Result<Self> {
+        if mode == "disabled" {
+            return Ok(Self::Disabled);
+        }
         let threshold = threshold.ok_or_else(|| {
             Error::Configuration(format!("cache expiry mode {mode:?} needs a threshold"))
         })?;
@@ -41,7 +44,6 @@ impl Expiry {
             Error::Configuration(format!("cache expiry threshold {threshold} is negative"))
         });
         match mode {
-            "disabled" => Ok(Self::Disabled),
             "files" => limit.map(Self::Files),
             "datasets" => limit.map(Self::Datasets),
             "size" => limit.map(Self::Size),
@@ -59,7 +61,7 @@ impl Expiry {
             return Ok(None);
         };
         if text == "disabled" {
-            return Ok(Some(Self::Disabled));
+            return Self::new(&text, None).map(Some);
         }
         let Some((mode, threshold)) = text.split_once('=') else {
             tracing::warn!(

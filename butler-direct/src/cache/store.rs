@@ -17,47 +17,22 @@ use uuid::Uuid;
 use super::directory::CacheDirectory;
 use super::entries::{Entries, Entry, file_name, parse_file_name};
 use super::settings::{CacheSettings, Expiry};
-use crate::resource::{ResourcePath, Resources, TransferMode, blocking};
+use crate::resource::{LocalCopy, ResourcePath, Resources, TransferMode, blocking};
 
 /// A local cache of dataset files. Cheap to clone; clones share the cache.
 #[derive(Clone, Debug)]
 pub struct DatasetCache {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    resources: Resources,
+pub(super) struct Shared {
+    pub(super) resources: Resources,
     expiry: Expiry,
-    directory: CacheDirectory,
+    pub(super) directory: CacheDirectory,
     cacheable: CacheableTable,
     /// What this process knows; others may have put more there, or removed some.
     entries: Mutex<Entries>,
-}
-
-/// A cached file in use: another process may expire the dataset, but not this file. It is
-/// released with this value.
-#[derive(Debug)]
-pub struct CachedFile {
-    path: PathBuf,
-}
-
-impl CachedFile {
-    /// Where the file is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-impl Drop for CachedFile {
-    fn drop(&mut self) {
-        match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(path = %self.path.display(), %error, "a link in the cache remains");
-            }
-            _ => {}
-        }
-    }
 }
 
 impl DatasetCache {
@@ -91,8 +66,8 @@ impl DatasetCache {
         resources: Resources,
     ) -> Result<Self> {
         let place = settings.directory.clone().unwrap_or_default();
-        let directory =
-            CacheDirectory::new(settings.directory).map_err(|error| Error::io(place, error))?;
+        let directory = CacheDirectory::new(settings.directory, resources.temporary_directory())
+            .map_err(|error| Error::io(place, error))?;
         tracing::debug!(?directory, expiry = %settings.expiry, "dataset cache");
         Ok(Self {
             shared: Arc::new(Shared {
@@ -110,7 +85,7 @@ impl DatasetCache {
         self.shared.expiry
     }
 
-    fn is_disabled(&self) -> bool {
+    pub(super) fn is_disabled(&self) -> bool {
         self.shared.expiry == Expiry::Disabled
     }
 
@@ -206,32 +181,36 @@ impl DatasetCache {
     ///
     /// # Errors
     /// The cache's directory is unusable.
-    pub async fn find(&self, dataset: &DatasetRef, extension: &str) -> Result<Option<CachedFile>> {
+    pub async fn find(&self, dataset: &DatasetRef, extension: &str) -> Result<Option<LocalCopy>> {
         if self.is_disabled() || self.shared.directory.existing().is_none() {
             return Ok(None);
         }
         let name = name_of(dataset, extension);
         let shared = Arc::clone(&self.shared);
-        blocking(move || shared.link(&name)).await?
+        blocking(move || shared.link(&name, None)).await?
     }
 
-    /// Removes all files of some datasets from the cache, as far as this process knows them.
+    /// Removes all files of some datasets from the cache, whichever process put them there.
     ///
     /// # Errors
-    /// A file cannot be removed.
+    /// The directory cannot be read, or a file cannot be removed.
     pub async fn remove(&self, datasets: impl IntoIterator<Item = Uuid>) -> Result<()> {
-        let names: Vec<String> = {
-            let entries = self.shared.lock();
-            if entries.len() == 0 {
-                return Ok(());
-            }
-            let ids: HashSet<Uuid> = datasets.into_iter().collect();
-            ids.iter()
-                .flat_map(|id| entries.of_dataset(*id).map(str::to_owned))
-                .collect()
-        };
+        if self.is_disabled() {
+            return Ok(());
+        }
+        let ids: HashSet<Uuid> = datasets.into_iter().collect();
         let shared = Arc::clone(&self.shared);
-        blocking(move || shared.remove(&names)).await?
+        blocking(move || {
+            shared.scan()?;
+            let names: Vec<String> = {
+                let entries = shared.lock();
+                ids.iter()
+                    .flat_map(|id| entries.of_dataset(*id).map(str::to_owned))
+                    .collect()
+            };
+            shared.remove(&names)
+        })
+        .await?
     }
 
     /// Brings what this process knows in line with what is in the directory.
@@ -253,11 +232,11 @@ fn name_of(dataset: &DatasetRef, extension: &str) -> String {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Entries> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn path(&self, name: &str) -> Result<PathBuf> {
+    pub(super) fn path(&self, name: &str) -> Result<PathBuf> {
         Ok(self
             .directory
             .path()
@@ -265,7 +244,7 @@ impl Shared {
             .join(name))
     }
 
-    fn register(&self, path: &Path, dataset: Uuid) -> Result<()> {
+    pub(super) fn register(&self, path: &Path, dataset: Uuid) -> Result<()> {
         match fs::metadata(path) {
             Ok(found) => {
                 let name = path
@@ -281,7 +260,9 @@ impl Shared {
         }
     }
 
-    fn link(&self, name: &str) -> Result<Option<CachedFile>> {
+    /// A second name for a cached file, which another process may expire; none if the file is not
+    /// there. One that has not the expected size is not what was recorded: it is removed.
+    pub(super) fn link(&self, name: &str, size: Option<u64>) -> Result<Option<LocalCopy>> {
         let cached = self.path(name)?;
         if !cached.exists() {
             return Ok(None);
@@ -292,16 +273,29 @@ impl Shared {
             .map_err(|error| Error::io("cache", error))?;
         let random = Uuid::new_v4().simple().to_string();
         let path = exempt.join(format!("{}-{name}", &random[..8]));
-        match fs::hard_link(&cached, &path) {
-            Ok(()) => Ok(Some(CachedFile { path })),
+        let linked = fs::hard_link(&cached, &path).and_then(|()| LocalCopy::temporary(path));
+        let copy = match linked {
+            Ok(copy) => copy.within(self.directory.holder()),
             Err(error) => {
                 tracing::debug!(path = %cached.display(), %error, "cannot use the cached file");
+                return Ok(None);
+            }
+        };
+        let found = fs::metadata(copy.path()).map_err(|error| Error::io(copy.path(), error))?;
+        match size {
+            Some(expected) if found.len() != expected => {
+                tracing::warn!(
+                    path = %cached.display(), size = found.len(), expected,
+                    "a cached file of the wrong size is removed"
+                );
+                self.remove(&[name.to_owned()])?;
                 Ok(None)
             }
+            _ => Ok(Some(copy)),
         }
     }
 
-    fn remove(&self, names: &[String]) -> Result<()> {
+    pub(super) fn remove(&self, names: &[String]) -> Result<()> {
         for name in names {
             self.lock().remove(name);
             let path = self.path(name)?;
@@ -315,7 +309,7 @@ impl Shared {
         Ok(())
     }
 
-    fn expire(&self) -> Result<()> {
+    pub(super) fn expire(&self) -> Result<()> {
         if matches!(self.expiry, Expiry::Never | Expiry::Disabled) {
             return Ok(());
         }
@@ -324,7 +318,7 @@ impl Shared {
         self.remove(&expired)
     }
 
-    fn scan(&self) -> Result<()> {
+    pub(super) fn scan(&self) -> Result<()> {
         let Some(directory) = self.directory.existing() else {
             return Ok(());
         };

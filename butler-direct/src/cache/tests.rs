@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod fetching;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -204,6 +206,8 @@ async fn processes_share_a_directory() {
     insert(&ours, &dir, 3).await;
     assert!(is_there(&theirs, 1).await && !is_there(&theirs, 2).await);
     assert!(dir.path().join("cache/README").exists());
+    theirs.remove([dataset(3).id()]).await.unwrap();
+    assert!(!is_there(&ours, 3).await, "put there by another process");
     fs::remove_file(dir.path().join(format!("cache/{}.fits", dataset(1).id()))).unwrap();
     ours.scan().await.unwrap();
     assert!(!ours.is_known(&dataset(1), None));
@@ -276,8 +280,19 @@ async fn a_disabled_cache_keeps_nothing() {
         assert!(!cache.should_be_cached(&dataset(1)));
         assert!(cache.find(&dataset(1), ".fits").await.unwrap().is_none());
         assert_eq!(cache.download_directory().unwrap(), None);
+        cache.remove([dataset(1).id()]).await.unwrap();
     }
     assert!(!place.exists());
+}
+
+#[test]
+fn the_environment_can_enable_what_the_configuration_disables() {
+    let mode = "DAF_BUTLER_CACHE_EXPIRATION_MODE";
+    let cache = cache_with(
+        "{mode: disabled, threshold: 0}",
+        Environment::fixed([(mode, "datasets=2")]),
+    );
+    assert!(cache.should_be_cached(&dataset(1)));
 }
 
 #[test]
@@ -321,6 +336,12 @@ fn a_mode_needs_a_threshold() {
     let environment = Environment::fixed::<&str, &str>([]);
     let error = CacheSettings::new(&config("{mode: files}"), &environment).unwrap_err();
     assert!(error.to_string().contains("threshold"), "{error}");
+    let settings = CacheSettings::new(&config("{mode: disabled}"), &environment).unwrap();
+    assert_eq!(
+        settings.expiry,
+        Expiry::Disabled,
+        "there is nothing to limit"
+    );
     let error = CacheSettings::new(&config("{mode: often, threshold: 1}"), &environment);
     assert!(error.unwrap_err().to_string().contains("datasets"));
 }

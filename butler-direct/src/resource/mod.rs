@@ -5,6 +5,7 @@
 
 mod checksum;
 mod error;
+mod local_copy;
 mod memory;
 mod mode;
 mod parse;
@@ -21,13 +22,14 @@ mod tests;
 
 pub use checksum::ChecksumAlgorithm;
 pub use error::{ResourceError, Result};
+pub use local_copy::LocalCopy;
 pub use memory::MemoryStore;
 pub use mode::{TransferMode, Transferred};
 pub use parse::ParseOptions;
 pub use path::{ResourcePath, Scheme};
 pub use posix::PosixStore;
 pub(crate) use quoting::quote_component;
-pub use resources::{LocalCopy, Resources, ResourcesBuilder};
+pub use resources::{Resources, ResourcesBuilder};
 pub use s3::{S3Settings, S3Store};
 pub use store::{ByteStream, ResourceInfo, ResourceStore, Signer};
 

@@ -9,15 +9,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use tempfile::TempPath;
 
 use super::error::Result;
 use super::posix::{LocalTransfer, PosixStore};
 use super::s3::{S3Settings, S3Store};
 use super::store::{ByteStream, ResourceInfo, ResourceStore, Signer};
 use super::{
-    ChecksumAlgorithm, MemoryStore, ResourceError, ResourcePath, Scheme, TransferMode, Transferred,
-    WORKERS, blocking, zip,
+    ChecksumAlgorithm, LocalCopy, MemoryStore, ResourceError, ResourcePath, Scheme, TransferMode,
+    Transferred, WORKERS, blocking, zip,
 };
 use crate::environment::Environment;
 
@@ -378,29 +377,35 @@ impl Resources {
         directory: Option<&Path>,
     ) -> Result<LocalCopy> {
         if let Some(path) = uri.local_path() {
-            return Ok(LocalCopy {
-                path,
-                temporary: None,
-            });
+            return Ok(LocalCopy::in_place(path));
         }
-        let directory = match directory {
-            Some(directory) => directory.to_owned(),
-            None => self.temporary_directory(),
-        };
+        let data = self.read_stream(uri, None).await?;
+        match directory {
+            Some(directory) => self.save(data, directory, uri.extension()).await,
+            None => {
+                let directory = self.temporary_directory();
+                self.save(data, &directory, uri.extension()).await
+            }
+        }
+    }
+
+    /// A new local file with some contents, which goes with the returned value.
+    pub(crate) async fn save(
+        &self,
+        data: ByteStream,
+        directory: &Path,
+        extension: &str,
+    ) -> Result<LocalCopy> {
         let place = directory.display().to_string();
         let temporary = tempfile::Builder::new()
             .prefix("butler-")
-            .suffix(uri.extension())
-            .tempfile_in(&directory)
+            .suffix(extension)
+            .tempfile_in(directory)
             .map_err(ResourceError::io(place, "write into"))?
             .into_temp_path();
         let target = ResourcePath::from_local(&temporary)?;
-        let data = self.read_stream(uri, None).await?;
         self.shared.posix.write_stream(&target, data, true).await?;
-        Ok(LocalCopy {
-            path: temporary.to_path_buf(),
-            temporary: Some(temporary),
-        })
+        Ok(LocalCopy::from(temporary))
     }
 
     /// Where temporary files go: `LSST_RESOURCES_TMPDIR`, `TMPDIR` or the system's choice.
@@ -459,33 +464,6 @@ impl Resources {
             scheme: uri.scheme().as_str().to_owned(),
             uri: uri.to_string(),
         }
-    }
-}
-
-/// A local file standing for a resource.
-#[derive(Debug)]
-pub struct LocalCopy {
-    path: PathBuf,
-    temporary: Option<TempPath>,
-}
-
-impl LocalCopy {
-    /// A local file that goes with this value.
-    pub(crate) fn temporary(path: PathBuf) -> std::io::Result<Self> {
-        Ok(Self {
-            temporary: Some(TempPath::try_from_path(&path)?),
-            path,
-        })
-    }
-
-    /// Where the file is. A temporary one disappears with this value.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Whether the file was made for this occasion.
-    pub fn is_temporary(&self) -> bool {
-        self.temporary.is_some()
     }
 }
 

@@ -6,8 +6,8 @@ use butler_core::error::{Error, Result};
 use butler_core::registry::Registry;
 use std::sync::Arc;
 
-use super::cache::ReadCache;
 use super::{FileDatastore, Shared};
+use crate::cache::DatasetCache;
 use crate::config::ButlerConfig;
 use crate::db::Access;
 use crate::registry::SqlRegistry;
@@ -61,7 +61,10 @@ impl FileDatastore {
                 .unwrap_or(false)
                 .then_some(ChecksumAlgorithm::Blake2b),
             trust: config.get_bool("trust_get_request")?.unwrap_or(false),
-            cache: ReadCache::from_config(config.subset("cached")?.as_ref(), universe, &resources)?,
+            cache: match config.subset("cached")? {
+                Some(section) => DatasetCache::new(&section, universe, resources.clone())?,
+                None => DatasetCache::disabled(),
+            },
             name,
             root,
             registry,

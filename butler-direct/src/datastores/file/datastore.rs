@@ -38,6 +38,13 @@ impl From<StagedFiles> for Staged {
 }
 
 impl FileDatastore {
+    /// Takes datasets out of the cache. That it fails is no reason to keep the datasets.
+    pub(super) async fn remove_from_cache(&self, ids: &[DatasetId]) {
+        if let Err(error) = self.shared.cache.remove(ids.iter().copied()).await {
+            tracing::warn!(%error, "removed datasets stay in the cache");
+        }
+    }
+
     fn uris_of(&self, records: &[StoredFileInfo], fragment: Option<&str>) -> Result<DatasetUris> {
         let mut uris = DatasetUris::default();
         for info in records {
@@ -95,8 +102,8 @@ impl Datastore for FileDatastore {
                 .filter(|dataset| !records.contains_key(&dataset.id()))
                 .cloned()
                 .collect();
-            let cached = unknown.iter().filter(|d| self.shared.cache.holds(d.id()));
-            present.extend(cached.map(DatasetRef::id));
+            let ids: Vec<DatasetId> = unknown.iter().map(DatasetRef::id).collect();
+            present.extend(self.shared.cache.holds(&ids).await);
             present.extend(self.guessed(&unknown).await?.into_keys());
         }
         Ok(present)
@@ -315,7 +322,7 @@ impl DirectDatastore for FileDatastore {
     }
 
     async fn trash(&self, transaction: &mut RegistryTransaction, ids: &[DatasetId]) -> Result<()> {
-        self.shared.cache.remove(ids);
+        self.remove_from_cache(ids).await;
         transaction.move_to_trash(&self.shared.name, ids).await
     }
 

@@ -1,6 +1,5 @@
 //! Datasets in files, on disk or in an object store.
 
-mod cache;
 mod config;
 mod datastore;
 mod ingest;
@@ -20,9 +19,9 @@ use std::sync::Arc;
 use butler_core::datastore::{CompositesMap, Constraints, FileTemplates, FormatterTable};
 use butler_core::storage_class::StorageClassRegistry;
 
+use crate::cache::DatasetCache;
 use crate::registry::SqlRegistry;
 use crate::resource::{ChecksumAlgorithm, ResourcePath, Resources};
-use cache::ReadCache;
 
 /// A datastore of files below one root. Clones share everything.
 #[derive(Debug, Clone)]
@@ -41,7 +40,7 @@ struct Shared {
     composites: CompositesMap,
     checksum: Option<ChecksumAlgorithm>,
     trust: bool,
-    cache: ReadCache,
+    cache: DatasetCache,
     registry: SqlRegistry,
     resources: Resources,
 }

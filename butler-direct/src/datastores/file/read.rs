@@ -108,7 +108,7 @@ impl FileDatastore {
         let component = located.info.component.as_deref();
         self.shared
             .cache
-            .fetch(&self.shared.resources, dataset, component, uri)
+            .fetch(dataset, component, uri, located.info.known_size())
             .await
             .map_err(|error| missing(dataset, uri, error))
     }

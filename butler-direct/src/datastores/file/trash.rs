@@ -90,7 +90,7 @@ impl FileDatastore {
                 .filter(|id| !failed.contains(id))
                 .copied()
                 .collect();
-            shared.cache.remove(&done);
+            self.remove_from_cache(&done).await;
             transaction
                 .delete_file_records(&shared.table, &done)
                 .await?;
