@@ -193,6 +193,33 @@ async fn live_paths(
     Ok(live)
 }
 
+async fn trashed(
+    session: &mut Session,
+    datastore: &str,
+    only: Option<&[Uuid]>,
+) -> Result<Vec<Uuid>> {
+    let database = session.database();
+    let mut sql = format!(
+        "SELECT dataset_id FROM {} WHERE datastore_name = {}",
+        database.table("dataset_location_trash"),
+        database.dialect().placeholder(1)
+    );
+    let Some(only) = only else {
+        let rows = session.fetch_all(&sql, &[Param::from(datastore)]).await?;
+        return rows.iter().map(|row| Ok(row.uuid(0)?)).collect();
+    };
+    sql.push_str(" AND ");
+    sql.push_str(&database.in_ids("dataset_id", 2));
+    let mut found = Vec::new();
+    for batch in only.chunks(BATCH) {
+        let params = [Param::from(datastore), Param::Uuids(batch.to_vec())];
+        for row in session.fetch_all(&sql, &params).await? {
+            found.push(row.uuid(0)?);
+        }
+    }
+    Ok(found)
+}
+
 impl RegistryTransaction {
     /// Writes file records into an opaque table made from
     /// [`file_records_table`](super::locations::file_records_table).
@@ -258,21 +285,8 @@ impl RegistryTransaction {
     /// # Errors
     /// Any database error.
     pub async fn in_trash(&mut self, datastore: &str, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
-        let session = self.session();
-        let sql = format!(
-            "SELECT dataset_id FROM {} WHERE datastore_name = {} AND {}",
-            session.database().table("dataset_location_trash"),
-            session.dialect().placeholder(1),
-            session.database().in_ids("dataset_id", 2)
-        );
-        let mut found = HashSet::new();
-        for batch in ids.chunks(BATCH) {
-            let params = [Param::from(datastore), Param::Uuids(batch.to_vec())];
-            for row in session.fetch_all(&sql, &params).await? {
-                found.insert(row.uuid(0)?);
-            }
-        }
-        Ok(found)
+        let found = trashed(self.session(), datastore, Some(ids)).await?;
+        Ok(found.into_iter().collect())
     }
 }
 
@@ -317,5 +331,13 @@ impl SqlRegistry {
             return Ok(HashMap::new());
         }
         live_paths(&mut self.database().read().await?, table, datastore, paths).await
+    }
+
+    /// IDs of datasets in a datastore's trash, without locking them; with `only`, none but those.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn trashed(&self, datastore: &str, only: Option<&[Uuid]>) -> Result<Vec<Uuid>> {
+        trashed(&mut self.database().read().await?, datastore, only).await
     }
 }

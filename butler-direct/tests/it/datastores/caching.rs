@@ -1,12 +1,14 @@
 //! The local cache of remote files.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
-use super::fixture::Store;
+use super::fixture::Database;
 
 #[tokio::test]
 async fn remote_files_are_cached_until_newer_ones_displace_them() {
-    let store = Store::s3().await;
+    let store = Database::Sqlite.s3().await;
     let mut datasets = Vec::new();
     for detector in 0..7 {
         let dataset = store.dataset("opaque", detector).await;
@@ -18,6 +20,8 @@ async fn remote_files_are_cached_until_newer_ones_displace_them() {
         let read = std::fs::read_to_string(again.path()).unwrap();
         assert_eq!(read, format!("content {detector}"));
         datasets.push(dataset);
+        // Change times are as coarse as the clock of the file system.
+        tokio::time::sleep(Duration::from_millis(12)).await;
     }
     for dataset in &datasets {
         for file in store.files(dataset).await {
@@ -37,7 +41,7 @@ async fn remote_files_are_cached_until_newer_ones_displace_them() {
 
 #[tokio::test]
 async fn handed_out_copies_outlive_the_cache() {
-    let store = Store::s3().await;
+    let store = Database::Sqlite.s3().await;
     let dataset = store.dataset("opaque", 1).await;
     store.put(&dataset, Bytes::from_static(b"still here")).await;
     store.datastore.get_bytes(&dataset).await.unwrap();

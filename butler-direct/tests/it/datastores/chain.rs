@@ -7,11 +7,11 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::assert_error;
-use super::fixture::Store;
+use super::fixture::Database;
 
 #[tokio::test]
 async fn a_chain_stores_in_every_datastore_that_accepts() {
-    let store = Store::chained().await;
+    let store = Database::Sqlite.chained().await;
     let names = store.datastore.names();
     assert_eq!(names.len(), 3);
     assert_eq!(&names[1..], ["first", "second"]);
@@ -34,7 +34,7 @@ async fn a_chain_stores_in_every_datastore_that_accepts() {
 
 #[tokio::test]
 async fn a_chain_reads_from_the_first_that_has_the_dataset() {
-    let store = Store::chained().await;
+    let store = Database::Sqlite.chained().await;
     let dataset = store.dataset("table", 1).await;
     store.put(&dataset, Bytes::from_static(b"content")).await;
     let files = store.files(&dataset).await;
@@ -47,7 +47,7 @@ async fn a_chain_reads_from_the_first_that_has_the_dataset() {
 
 #[tokio::test]
 async fn a_datastore_that_cannot_write_the_data_is_passed_over() {
-    let store = Store::chained().await;
+    let store = Database::Sqlite.chained().await;
     let dataset = store.dataset("opaque", 1).await;
     // Memory keeps it, the file datastores cannot write it.
     let data = PutData::Json(json!({"a": 1}));
@@ -63,7 +63,7 @@ async fn constraints_of_the_chain_come_on_top() {
   - constraints: {accept: [list]}
   - constraints: {reject: [all]}
 ";
-    let store = Store::chained_with(more).await;
+    let store = Database::Sqlite.chained_with(more).await;
     let list = store.dataset("list", 1).await;
     store.put(&list, json!([1])).await;
     let locations = store
@@ -84,7 +84,7 @@ async fn unknown_datastore_classes_are_refused() {
     use butler_core::config::Config;
     use butler_direct::config::ConfigReader;
     use butler_direct::datastores::open_datastore;
-    let store = Store::posix().await;
+    let store = Database::Sqlite.posix().await;
     let config = Config::from_yaml("datastore: {cls: some.package.OtherDatastore}").unwrap();
     let reader = ConfigReader::new(store.butler.resources().clone());
     let config = reader.complete(&config, None).await.unwrap();

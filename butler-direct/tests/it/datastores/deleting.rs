@@ -1,12 +1,12 @@
 //! The trash.
 
-use butler_core::datasets::FileDataset;
-use butler_core::progress::NoProgress;
-use butler_direct::datastores::IngestOptions;
+use std::collections::{BTreeSet, HashSet};
+
+use butler_direct::datastores::SharedDatastore;
 use butler_direct::resource::TransferMode;
 use bytes::Bytes;
 
-use super::fixture::Store;
+use super::fixture::{Database, Store};
 use super::{assert_error, behaviours};
 
 async fn trashed_datasets_go_and_others_stay(store: &Store) {
@@ -91,18 +91,7 @@ async fn shared_files_stay_until_the_last_dataset_goes(store: &Store) {
         store.dataset("opaque", 1).await,
         store.dataset("opaque", 2).await,
     ];
-    let file = FileDataset {
-        path: path.to_str().unwrap().to_owned(),
-        refs: refs.clone(),
-        formatter: None,
-    };
-    let options = IngestOptions::new(Some(TransferMode::Copy));
-    let staged = store
-        .datastore
-        .stage_ingest(vec![file], options, &NoProgress)
-        .await
-        .unwrap();
-    store.record(staged, &refs).await.unwrap();
+    store.ingest(&path, &refs, TransferMode::Copy).await;
     let files = store.all_files().await;
     store.trash(&[refs[0].id()]).await;
     let removed = store.datastore.empty_trash(None, false).await.unwrap();
@@ -136,6 +125,29 @@ async fn forgotten_datasets_leave_their_files(store: &Store) {
     assert_eq!(store.all_files().await, files);
 }
 
+async fn two_can_empty_the_trash_at_once(store: &Store) {
+    let kept = store.put_json(0).await;
+    let before = store.all_files().await;
+    let mut gone = Vec::new();
+    for detector in 1..10 {
+        gone.push(store.put_json(detector).await.id());
+    }
+    store.trash(&gone).await;
+    let expected = store.datastore.empty_trash(None, true).await.unwrap();
+    let other = store.reopened().await;
+    let (ours, theirs) = tokio::join!(
+        store.datastore.empty_trash(None, false),
+        other.empty_trash(None, false)
+    );
+    let removed: BTreeSet<String> = ours.unwrap().into_iter().chain(theirs.unwrap()).collect();
+    assert_eq!(removed, expected.into_iter().collect());
+    assert_eq!(store.all_files().await, before);
+    assert_eq!(other.knows(&gone).await.unwrap(), HashSet::new());
+    let again = other.empty_trash(None, false).await.unwrap();
+    assert_eq!(again, Vec::<String>::new());
+    assert!(store.datastore.get_bytes(&kept).await.is_ok());
+}
+
 behaviours!(
     all: [
     trashed_datasets_go_and_others_stay,
@@ -147,5 +159,106 @@ behaviours!(
     missing_files_do_not_keep_datasets_in_the_trash,
     shared_files_stay_until_the_last_dataset_goes,
     forgotten_datasets_leave_their_files,
+    two_can_empty_the_trash_at_once,
     ],
 );
+
+/// Makes tests of what is the same for all datastores of files: one per database.
+macro_rules! for_each_database {
+    ($($name:ident),* $(,)?) => {
+        $(
+            mod $name {
+                #[tokio::test]
+                async fn sqlite() {
+                    super::$name(super::Database::Sqlite).await;
+                }
+
+                #[tokio::test]
+                async fn postgres() {
+                    super::$name(super::Database::Postgres).await;
+                }
+            }
+        )*
+    };
+}
+
+for_each_database! {
+    nothing_is_locked_while_files_are_deleted,
+    what_cannot_be_deleted_stays_in_the_trash,
+    a_missing_storage_loses_no_records,
+}
+
+async fn nothing_is_locked_while_files_are_deleted(database: Database) {
+    let (store, gate) = database.s3_behind_gate().await;
+    let gone = store.put_json(1).await;
+    store.trash(&[gone.id()]).await;
+    let emptying = async |datastore: SharedDatastore| {
+        let task = tokio::spawn(async move { datastore.empty_trash(None, false).await });
+        gate.arrival().await;
+        task
+    };
+    let first = emptying(store.datastore.clone()).await;
+    // Others can write, and empty the trash too.
+    let other = store.put_json(2).await;
+    let second = emptying(store.reopened().await).await;
+    assert!(
+        store
+            .datastore
+            .knows(&[gone.id()])
+            .await
+            .unwrap()
+            .contains(&gone.id()),
+        "records stay until the files are gone"
+    );
+    gate.open();
+    let (first, second) = (
+        first.await.unwrap().unwrap(),
+        second.await.unwrap().unwrap(),
+    );
+    assert_eq!(first.len(), 1);
+    assert_eq!(first, second);
+    let known = store
+        .datastore
+        .knows(&[gone.id(), other.id()])
+        .await
+        .unwrap();
+    assert_eq!(known, [other.id()].into());
+    assert!(store.datastore.get_bytes(&other).await.is_ok());
+}
+
+async fn what_cannot_be_deleted_stays_in_the_trash(database: Database) {
+    let store = database.posix().await;
+    let (gone, stuck) = (store.put_json(1).await, store.put_json(2).await);
+    let place = store.files(&stuck).await[0].local_path().unwrap();
+    std::fs::remove_file(&place).unwrap();
+    std::fs::create_dir(&place).unwrap();
+    let ids = [gone.id(), stuck.id()];
+    store.trash(&ids).await;
+    for expected in [1, 0] {
+        let removed = store.datastore.empty_trash(None, false).await.unwrap();
+        assert_eq!(removed.len(), expected, "{removed:?}");
+        let known = store.datastore.knows(&ids).await.unwrap();
+        assert_eq!(known, [stuck.id()].into());
+    }
+    std::fs::remove_dir(&place).unwrap();
+    std::fs::write(&place, "can be deleted").unwrap();
+    let removed = store.datastore.empty_trash(None, false).await.unwrap();
+    assert_eq!(removed.len(), 1);
+    assert!(store.datastore.knows(&ids).await.unwrap().is_empty());
+    assert_eq!(store.all_files().await, Vec::<String>::new());
+}
+
+async fn a_missing_storage_loses_no_records(database: Database) {
+    let store = database.posix().await;
+    let dataset = store.put_json(1).await;
+    store.trash(&[dataset.id()]).await;
+    let root = store.datastore.roots()[0].local_path().unwrap();
+    let away = store.directory.path().join("not mounted");
+    std::fs::rename(&root, &away).unwrap();
+    let removed = store.datastore.empty_trash(None, false).await.unwrap();
+    assert_eq!(removed, Vec::<String>::new());
+    std::fs::rename(&away, &root).unwrap();
+    let removed = store.datastore.empty_trash(None, false).await.unwrap();
+    assert_eq!(removed.len(), 1);
+    assert_eq!(store.all_files().await, Vec::<String>::new());
+}

@@ -1,21 +1,27 @@
 //! Repositories with datastores of each kind.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use butler_core::collections::CollectionType;
 use butler_core::config::Config;
-use butler_core::datasets::{DatasetId, DatasetIdMode, DatasetRef, DatasetType};
+use butler_core::datasets::{DatasetId, DatasetIdMode, DatasetRef, DatasetType, FileDataset};
+use butler_core::datastore::StoredFileInfo;
 use butler_core::dimensions::{ColumnValue, DataCoordinate, DataIdValue, DimensionRecord};
+use butler_core::progress::NoProgress;
 use butler_core::registry::{InsertMode, Registry, RegistryWriter};
-use butler_direct::datastores::{PutData, SharedDatastore, Staged, open_datastore};
+use butler_direct::datastores::{IngestOptions, PutData, SharedDatastore, Staged, open_datastore};
+use butler_direct::environment::Environment;
 use butler_direct::ops::create::CreateOptions;
-use butler_direct::resource::{ResourcePath, Resources};
+use butler_direct::resource::{ResourcePath, Resources, TransferMode};
 use butler_direct::{DirectButler, OpenOptions};
+use butler_tests::postgres::TestSchema;
+use butler_tests::s3::S3Server;
+use bytes::Bytes;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::s3::S3Server;
+use crate::support::s3::Gate;
 
 pub(crate) const RUN: &str = "a/run";
 
@@ -41,45 +47,76 @@ formatters:
   Pair: some.package.PairFormatter
 ";
 
+/// The database a repository's registry is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Database {
+    /// A file in the repository.
+    Sqlite,
+    /// A schema of its own.
+    Postgres,
+}
+
 /// A repository with an empty datastore.
 pub(crate) struct Store {
     pub(crate) butler: DirectButler,
     pub(crate) datastore: SharedDatastore,
     pub(crate) directory: TempDir,
+    /// Kept until the connections to it are closed.
+    _schema: Option<TestSchema>,
     /// Kept running.
     _s3: Option<S3Server>,
 }
 
-impl Store {
+/// Repositories with each kind of datastore.
+impl Database {
     /// Files in a local directory.
-    pub(crate) async fn posix() -> Self {
-        Self::posix_with("").await
+    pub(crate) async fn posix(self) -> Store {
+        self.posix_with("").await
     }
 
     /// Files in a local directory, with more lines in the datastore's configuration.
-    pub(crate) async fn posix_with(more: &str) -> Self {
-        Self::create(&format!("cls: {FILE}\n{FORMATTERS}\n{more}"), None, false).await
+    pub(crate) async fn posix_with(self, more: &str) -> Store {
+        let config = format!("cls: {FILE}\nroot: <butlerRoot>/files\n{FORMATTERS}\n{more}");
+        self.create(&config, None, Environment::default()).await
     }
 
     /// Objects on an S3 server.
-    pub(crate) async fn s3() -> Self {
-        let server = S3Server::start(&["bucket"]).await;
-        let config = format!("cls: {FILE}\nroot: s3://bucket/some/where\n{FORMATTERS}");
-        Self::create(&config, Some(server), true).await
+    pub(crate) async fn s3(self) -> Store {
+        self.s3_with("").await
+    }
+
+    /// Objects on an S3 server, with more lines in the datastore's configuration.
+    pub(crate) async fn s3_with(self, more: &str) -> Store {
+        let server = S3Server::start(&["bucket"]);
+        let environment = Environment::fixed(server.environment());
+        self.create(&in_bucket(more), Some(server), environment)
+            .await
+    }
+
+    /// Objects on an S3 server behind a gate.
+    pub(crate) async fn s3_behind_gate(self) -> (Store, Gate) {
+        let server = S3Server::start(&["bucket"]);
+        let gate = Gate::start(&server.endpoint()).await;
+        let mut variables = server.environment();
+        variables.push(("S3_ENDPOINT_URL".to_owned(), gate.url.clone()));
+        let environment = Environment::fixed(variables);
+        let store = self.create(&in_bucket(""), Some(server), environment).await;
+        (store, gate)
     }
 
     /// Memory.
-    pub(crate) async fn memory() -> Self {
-        Self::create(&format!("cls: {MEMORY}"), None, false).await
+    pub(crate) async fn memory(self) -> Store {
+        let config = format!("cls: {MEMORY}");
+        self.create(&config, None, Environment::default()).await
     }
 
     /// Memory, then two directories of files; the first directory refuses `json`.
-    pub(crate) async fn chained() -> Self {
-        Self::chained_with("").await
+    pub(crate) async fn chained(self) -> Store {
+        self.chained_with("").await
     }
 
     /// As [`chained`](Self::chained), with more lines in the chain's configuration.
-    pub(crate) async fn chained_with(more: &str) -> Self {
+    pub(crate) async fn chained_with(self, more: &str) -> Store {
         let indented = FORMATTERS.trim().replace('\n', "\n      ");
         let config = format!(
             "cls: {CHAINED}
@@ -90,33 +127,41 @@ datastores:
   - datastore:
       cls: {FILE}
       name: first
+      root: <butlerRoot>/first
       records: {{table: first_records}}
       constraints: {{reject: [json]}}
       {indented}
   - datastore:
       cls: {FILE}
       name: second
+      root: <butlerRoot>/second
       records: {{table: second_records}}
       {indented}
 {more}"
         );
-        Self::create(&config, None, false).await
+        self.create(&config, None, Environment::default()).await
     }
 
-    async fn create(datastore: &str, s3: Option<S3Server>, keep_roots: bool) -> Self {
+    async fn create(
+        self,
+        datastore: &str,
+        s3: Option<S3Server>,
+        environment: Environment,
+    ) -> Store {
         let directory = tempfile::tempdir().unwrap();
         let mut config = Config::from_yaml(CLASSES).unwrap();
         let datastore = Config::from_yaml(datastore).unwrap();
         config.set("datastore", datastore).unwrap();
-        let resources = match &s3 {
-            Some(server) => Resources::builder()
-                .environment(server.environment())
-                .build(),
-            None => Resources::default(),
-        };
+        let schema = (self == Self::Postgres).then(TestSchema::new);
+        if let Some(schema) = &schema {
+            let (url, name) = (schema.url(), schema.name());
+            let registry = Config::from_yaml(&format!("db: {url}\nnamespace: {name}")).unwrap();
+            config.set("registry", registry).unwrap();
+        }
+        let resources = Resources::builder().environment(environment).build();
         let options = CreateOptions {
             config,
-            keep_roots,
+            keep_roots: true,
             resources: Some(resources),
             ..CreateOptions::default()
         };
@@ -126,17 +171,25 @@ datastores:
             .unwrap();
         fill(&butler).await;
         let datastore = open(&butler).await;
-        Self {
+        Store {
             butler,
             datastore,
             directory,
+            _schema: schema,
             _s3: s3,
         }
     }
+}
 
-    /// The same repository opened anew.
+fn in_bucket(more: &str) -> String {
+    format!("cls: {FILE}\nroot: s3://bucket/some/where\n{FORMATTERS}\n{more}")
+}
+
+impl Store {
+    /// The same repository opened anew, with connections and memory of its own.
     pub(crate) async fn reopened(&self) -> SharedDatastore {
         let options = OpenOptions {
+            writeable: true,
             resources: Some(self.butler.resources().clone()),
             ..OpenOptions::default()
         };
@@ -217,6 +270,31 @@ datastores:
         dataset
     }
 
+    /// Brings a file in, without recording it.
+    pub(crate) async fn stage_ingest(
+        &self,
+        path: impl AsRef<Path>,
+        datasets: &[DatasetRef],
+        mode: impl Into<Option<TransferMode>>,
+    ) -> butler_core::Result<Staged> {
+        let file = file(path, datasets);
+        let options = IngestOptions::new(mode.into());
+        self.datastore
+            .stage_ingest(vec![file], options, &NoProgress)
+            .await
+    }
+
+    /// Brings a file in that holds these datasets.
+    pub(crate) async fn ingest(
+        &self,
+        path: impl AsRef<Path>,
+        datasets: &[DatasetRef],
+        mode: impl Into<Option<TransferMode>>,
+    ) {
+        let staged = self.stage_ingest(path, datasets, mode).await.unwrap();
+        self.record(staged, datasets).await.unwrap();
+    }
+
     /// Moves datasets to the trash.
     pub(crate) async fn trash(&self, ids: &[DatasetId]) {
         let mut transaction = self.butler.registry().begin().await.unwrap();
@@ -240,6 +318,21 @@ datastores:
         files
     }
 
+    /// The content of a dataset.
+    pub(crate) async fn bytes(&self, dataset: &DatasetRef) -> Bytes {
+        self.datastore.get_bytes(dataset).await.unwrap()
+    }
+
+    /// The records of a dataset in all datastores.
+    pub(crate) async fn recorded(&self, dataset: &DatasetRef) -> Vec<StoredFileInfo> {
+        let records = self.datastore.records(&[dataset.id()]).await.unwrap();
+        let tables = records.values().flat_map(|data| data.records.values());
+        tables
+            .flat_map(|tables| tables.values().flatten())
+            .cloned()
+            .collect()
+    }
+
     /// Every file below the roots, relative to them.
     pub(crate) async fn all_files(&self) -> Vec<String> {
         use futures::TryStreamExt as _;
@@ -249,8 +342,6 @@ datastores:
             let listed: Vec<_> = resources.list(root).unwrap().try_collect().await.unwrap();
             found.extend(listed.iter().filter_map(|info| info.uri.relative_to(root)));
         }
-        found.retain(|path| !path.ends_with("gen3.sqlite3") && !path.ends_with("butler.yaml"));
-        found.retain(|path| !path.contains("gen3.sqlite3-"));
         found.sort();
         found
     }
@@ -260,6 +351,15 @@ datastores:
         let path = self.directory.path().join(name);
         std::fs::write(&path, content).unwrap();
         path
+    }
+}
+
+/// A file to be ingested.
+pub(crate) fn file(path: impl AsRef<Path>, datasets: &[DatasetRef]) -> FileDataset {
+    FileDataset {
+        path: path.as_ref().to_str().unwrap().to_owned(),
+        refs: datasets.to_vec(),
+        formatter: None,
     }
 }
 

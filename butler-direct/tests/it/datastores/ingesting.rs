@@ -1,87 +1,43 @@
 //! Bringing in files that exist already.
 
-use butler_core::datasets::{DatasetRef, FileDataset};
-use butler_core::error::Result;
+use butler_core::datasets::DatasetRef;
 use butler_core::progress::NoProgress;
-use butler_direct::datastores::{IngestOptions, Staged};
+use butler_direct::datastores::IngestOptions;
 use butler_direct::resource::TransferMode;
 use bytes::Bytes;
 
-use super::fixture::Store;
+use super::fixture::{Database, Store, file};
 use super::{assert_error, behaviours};
-
-fn file(path: impl Into<String>, refs: &[DatasetRef]) -> FileDataset {
-    FileDataset {
-        path: path.into(),
-        refs: refs.to_vec(),
-        formatter: None,
-    }
-}
-
-async fn stage(
-    store: &Store,
-    files: Vec<FileDataset>,
-    mode: Option<TransferMode>,
-) -> Result<Staged> {
-    let options = IngestOptions::new(mode);
-    store
-        .datastore
-        .stage_ingest(files, options, &NoProgress)
-        .await
-}
-
-async fn recorded(store: &Store, dataset: &DatasetRef) -> Vec<(String, i64)> {
-    let records = store.datastore.records(&[dataset.id()]).await.unwrap();
-    records
-        .values()
-        .flat_map(|data| data.records.values())
-        .flat_map(|tables| tables.values().flatten())
-        .map(|info| (info.path.clone(), info.file_size))
-        .collect()
-}
 
 async fn copies_get_a_place_of_their_own(store: &Store) {
     let path = store.local_file("source.fits.gz", "12345");
     let dataset = store.dataset("opaque", 1).await;
-    let files = vec![file(path.to_str().unwrap(), std::slice::from_ref(&dataset))];
-    let staged = stage(store, files, Some(TransferMode::Copy)).await.unwrap();
-    store
-        .record(staged, std::slice::from_ref(&dataset))
-        .await
-        .unwrap();
+    let given = std::slice::from_ref(&dataset);
+    store.ingest(&path, given, TransferMode::Copy).await;
     assert!(path.exists());
-    for (path, size) in recorded(store, &dataset).await {
-        assert_eq!(path, "a/run/opaque/opaque_Cam1_D01_a_run.fits.gz");
-        assert_eq!(size, 5);
+    for info in store.recorded(&dataset).await {
+        assert_eq!(info.path, "a/run/opaque/opaque_Cam1_D01_a_run.fits.gz");
+        assert_eq!(info.file_size, 5);
     }
-    assert_eq!(
-        &store.datastore.get_bytes(&dataset).await.unwrap()[..],
-        b"12345"
-    );
+    assert_eq!(&store.bytes(&dataset).await[..], b"12345");
 }
 
 async fn moved_files_are_gone_from_where_they_were(store: &Store) {
     let path = store.local_file("source.fits", "1");
     let dataset = store.dataset("opaque", 1).await;
-    let files = vec![file(path.to_str().unwrap(), std::slice::from_ref(&dataset))];
-    let staged = stage(store, files, Some(TransferMode::Move)).await.unwrap();
-    store
-        .record(staged, std::slice::from_ref(&dataset))
-        .await
-        .unwrap();
+    let given = std::slice::from_ref(&dataset);
+    store.ingest(&path, given, TransferMode::Move).await;
     assert!(!path.exists());
-    assert_eq!(
-        &store.datastore.get_bytes(&dataset).await.unwrap()[..],
-        b"1"
-    );
+    assert_eq!(&store.bytes(&dataset).await[..], b"1");
 }
 
 async fn an_undone_move_brings_the_file_back(store: &Store) {
     let path = store.local_file("source.fits", "1");
     let dataset = store.dataset("opaque", 1).await;
-    let files = vec![file(path.to_str().unwrap(), &[dataset])];
-    let staged = stage(store, files, Some(TransferMode::Move)).await.unwrap();
-    staged.undo().await.unwrap();
+    let staged = store
+        .stage_ingest(&path, &[dataset], TransferMode::Move)
+        .await;
+    staged.unwrap().undo().await.unwrap();
     assert_eq!(std::fs::read_to_string(path).unwrap(), "1");
     assert_eq!(store.all_files().await, Vec::<String>::new());
 }
@@ -89,22 +45,13 @@ async fn an_undone_move_brings_the_file_back(store: &Store) {
 async fn direct_files_stay_where_they_are(store: &Store) {
     let path = store.local_file("here it is.fits", "123");
     let dataset = store.dataset("opaque", 1).await;
-    let files = vec![file(path.to_str().unwrap(), std::slice::from_ref(&dataset))];
-    let staged = stage(store, files, Some(TransferMode::Direct))
-        .await
-        .unwrap();
-    store
-        .record(staged, std::slice::from_ref(&dataset))
-        .await
-        .unwrap();
-    for (recorded, size) in recorded(store, &dataset).await {
-        assert!(recorded.starts_with("file:///") && recorded.ends_with("here%20it%20is.fits"));
-        assert_eq!(size, 3);
+    let given = std::slice::from_ref(&dataset);
+    store.ingest(&path, given, TransferMode::Direct).await;
+    for info in store.recorded(&dataset).await {
+        assert!(info.path.starts_with("file:///") && info.path.ends_with("here%20it%20is.fits"));
+        assert_eq!(info.file_size, 3);
     }
-    assert_eq!(
-        &store.datastore.get_bytes(&dataset).await.unwrap()[..],
-        b"123"
-    );
+    assert_eq!(&store.bytes(&dataset).await[..], b"123");
     store.trash(&[dataset.id()]).await;
     store.datastore.empty_trash(None, false).await.unwrap();
     assert!(path.exists(), "what lies outside is not deleted");
@@ -125,38 +72,28 @@ async fn files_inside_are_ingested_in_place(store: &Store) {
                 .unwrap();
         }
         let dataset = store.dataset("opaque", number).await;
-        let staged = stage(
-            store,
-            vec![file(&name, std::slice::from_ref(&dataset))],
-            mode,
-        )
-        .await
-        .unwrap();
         store
-            .record(staged, std::slice::from_ref(&dataset))
-            .await
-            .unwrap();
-        for (path, size) in recorded(store, &dataset).await {
-            assert_eq!((path.as_str(), size), (name.as_str(), 6));
+            .ingest(&name, std::slice::from_ref(&dataset), mode)
+            .await;
+        for info in store.recorded(&dataset).await {
+            assert_eq!((info.path.as_str(), info.file_size), (name.as_str(), 6));
         }
         datasets.push(dataset);
     }
     for dataset in datasets {
-        assert_eq!(
-            &store.datastore.get_bytes(&dataset).await.unwrap()[..],
-            b"inside"
-        );
+        assert_eq!(&store.bytes(&dataset).await[..], b"inside");
     }
 }
 
 async fn files_outside_are_refused_in_place(store: &Store) {
     let path = store.local_file("outside.fits", "1");
     let dataset = store.dataset("opaque", 1).await;
-    let files = vec![file(path.to_str().unwrap(), std::slice::from_ref(&dataset))];
-    let message = assert_error!(stage(store, files, None).await, InvalidArgument);
+    let given = [dataset];
+    let done = store.stage_ingest(&path, &given, None).await;
+    let message = assert_error!(done, InvalidArgument);
     assert!(message.contains("outside.fits"), "{message}");
-    let files = vec![file("../../outside.fits", &[dataset])];
-    assert_error!(stage(store, files, None).await, PathEscapesRoot);
+    let done = store.stage_ingest("../../outside.fits", &given, None).await;
+    assert_error!(done, PathEscapesRoot);
 }
 
 async fn missing_files_are_refused_and_nothing_stays(store: &Store) {
@@ -167,13 +104,15 @@ async fn missing_files_are_refused_and_nothing_stays(store: &Store) {
     );
     for mode in [TransferMode::Copy, TransferMode::Direct, TransferMode::Move] {
         let files = vec![
-            file(path.to_str().unwrap(), std::slice::from_ref(&good)),
-            file(
-                path.with_file_name("bad.fits").to_str().unwrap(),
-                std::slice::from_ref(&bad),
-            ),
+            file(&path, std::slice::from_ref(&good)),
+            file(path.with_file_name("bad.fits"), std::slice::from_ref(&bad)),
         ];
-        let message = assert_error!(stage(store, files, Some(mode)).await, FileNotFound);
+        let options = IngestOptions::new(Some(mode));
+        let done = store
+            .datastore
+            .stage_ingest(files, options, &NoProgress)
+            .await;
+        let message = assert_error!(done, FileNotFound);
         assert!(message.contains("bad.fits"), "{message}");
         assert_eq!(store.all_files().await, Vec::<String>::new());
         assert!(path.exists());
@@ -183,8 +122,9 @@ async fn missing_files_are_refused_and_nothing_stays(store: &Store) {
 async fn unsuitable_extensions_are_refused(store: &Store) {
     let path = store.local_file("wrong.txt", "{}");
     let dataset = store.dataset("yaml", 1).await;
-    let files = vec![file(path.to_str().unwrap(), &[dataset])];
-    let done = stage(store, files, Some(TransferMode::Copy)).await;
+    let done = store
+        .stage_ingest(&path, &[dataset], TransferMode::Copy)
+        .await;
     let message = assert_error!(done, InvalidArgument);
     assert!(
         message.contains(".yaml") && message.contains(".txt"),
@@ -198,18 +138,13 @@ async fn a_file_can_hold_several_datasets(store: &Store) {
         store.dataset("opaque", 1).await,
         store.dataset("opaque", 2).await,
     ];
-    let files = vec![file(path.to_str().unwrap(), &refs)];
-    let staged = stage(store, files, Some(TransferMode::Copy)).await.unwrap();
-    store.record(staged, &refs).await.unwrap();
+    store.ingest(&path, &refs, TransferMode::Copy).await;
     assert_eq!(
-        recorded(store, &refs[0]).await,
-        recorded(store, &refs[1]).await
+        store.recorded(&refs[0]).await,
+        store.recorded(&refs[1]).await
     );
     for dataset in &refs {
-        assert_eq!(
-            &store.datastore.get_bytes(dataset).await.unwrap()[..],
-            b"all"
-        );
+        assert_eq!(&store.bytes(dataset).await[..], b"all");
     }
 }
 
@@ -220,7 +155,7 @@ async fn sizes_are_left_out_on_request(store: &Store) {
         mode: Some(TransferMode::Copy),
         record_validation_info: false,
     };
-    let files = vec![file(path.to_str().unwrap(), std::slice::from_ref(&dataset))];
+    let files = vec![file(&path, std::slice::from_ref(&dataset))];
     let staged = store
         .datastore
         .stage_ingest(files, options, &NoProgress)
@@ -230,16 +165,9 @@ async fn sizes_are_left_out_on_request(store: &Store) {
         .record(staged, std::slice::from_ref(&dataset))
         .await
         .unwrap();
-    assert!(
-        recorded(store, &dataset)
-            .await
-            .iter()
-            .all(|(_, size)| *size == -1)
-    );
-    assert_eq!(
-        &store.datastore.get_bytes(&dataset).await.unwrap()[..],
-        b"123"
-    );
+    let records = store.recorded(&dataset).await;
+    assert!(records.iter().all(|info| info.file_size == -1));
+    assert_eq!(&store.bytes(&dataset).await[..], b"123");
 }
 
 behaviours!(
@@ -262,7 +190,7 @@ behaviours!(
 
 #[tokio::test]
 async fn links_are_made_in_a_local_datastore() {
-    let store = Store::posix().await;
+    let store = Database::Sqlite.posix().await;
     for (number, mode) in [
         (1, TransferMode::Hardlink),
         (2, TransferMode::Symlink),
@@ -272,27 +200,20 @@ async fn links_are_made_in_a_local_datastore() {
     ] {
         let path = store.local_file(&format!("source{number}.fits"), "linked");
         let dataset = store.dataset("opaque", number).await;
-        let files = vec![file(path.to_str().unwrap(), std::slice::from_ref(&dataset))];
-        let staged = stage(&store, files, Some(mode)).await.unwrap();
-        store
-            .record(staged, std::slice::from_ref(&dataset))
-            .await
-            .unwrap();
+        let given = std::slice::from_ref(&dataset);
+        store.ingest(&path, given, mode).await;
         let place = store.files(&dataset).await[0].local_path().unwrap();
         let is_symlink = place.symlink_metadata().unwrap().is_symlink();
         let expected = matches!(mode, TransferMode::Symlink | TransferMode::RelSymlink);
         assert_eq!(is_symlink, expected, "{mode}");
-        assert_eq!(
-            &store.datastore.get_bytes(&dataset).await.unwrap()[..],
-            b"linked"
-        );
+        assert_eq!(&store.bytes(&dataset).await[..], b"linked");
     }
 }
 
 #[tokio::test]
 async fn immutable_direct_files_may_come_again() {
     use butler_core::datasets::DatasetIdMode;
-    let store = Store::posix().await;
+    let store = Database::Sqlite.posix().await;
     let path = store.local_file("again.fits", "1");
     let any = store.dataset("opaque", 1).await;
     let dataset = DatasetRef::generate(
@@ -303,14 +224,8 @@ async fn immutable_direct_files_may_come_again() {
     )
     .unwrap();
     for _ in 0..2 {
-        let files = vec![file(path.to_str().unwrap(), std::slice::from_ref(&dataset))];
-        let staged = stage(&store, files, Some(TransferMode::Direct))
-            .await
-            .unwrap();
-        store
-            .record(staged, std::slice::from_ref(&dataset))
-            .await
-            .unwrap();
+        let given = std::slice::from_ref(&dataset);
+        store.ingest(&path, given, TransferMode::Direct).await;
     }
-    assert_eq!(recorded(&store, &dataset).await.len(), 1);
+    assert_eq!(store.recorded(&dataset).await.len(), 1);
 }

@@ -1,7 +1,7 @@
 //! How a datastore behaves, wherever it keeps its datasets.
 //!
 //! Each behaviour is an async function over a [`Store`](fixture::Store); the macros make a test of
-//! it for each kind of datastore.
+//! it for each kind of datastore and each database of the registry.
 
 mod caching;
 mod chain;
@@ -15,17 +15,26 @@ mod safety;
 /// Makes tests of behaviours: of those that every datastore has, and of those that need files.
 macro_rules! behaviours {
     (all: [$($all:ident),* $(,)?], files: [$($files:ident),* $(,)?] $(,)?) => {
-        crate::datastores::behaviours!(@kind memory: $($all),*);
-        crate::datastores::behaviours!(@kind posix: $($all,)* $($files),*);
-        crate::datastores::behaviours!(@kind s3: $($all,)* $($files),*);
-        crate::datastores::behaviours!(@kind chained: $($all,)* $($files),*);
+        mod sqlite {
+            crate::datastores::behaviours!(@database Sqlite, [$($all),*], [$($files),*]);
+        }
+        mod postgres {
+            crate::datastores::behaviours!(@database Postgres, [$($all),*], [$($files),*]);
+        }
     };
-    (@kind $kind:ident: $($name:ident),* $(,)?) => {
+    (@database $database:ident, [$($all:ident),*], [$($files:ident),*]) => {
+        crate::datastores::behaviours!(@kind $database memory: $($all),*);
+        crate::datastores::behaviours!(@kind $database posix: $($all,)* $($files),*);
+        crate::datastores::behaviours!(@kind $database s3: $($all,)* $($files),*);
+        crate::datastores::behaviours!(@kind $database chained: $($all,)* $($files),*);
+    };
+    (@kind $database:ident $kind:ident: $($name:ident),* $(,)?) => {
         mod $kind {
             $(
                 #[tokio::test]
                 async fn $name() {
-                    super::$name(&crate::datastores::fixture::Store::$kind().await).await;
+                    let store = crate::datastores::fixture::Database::$database.$kind().await;
+                    super::super::$name(&store).await;
                 }
             )*
         }

@@ -7,10 +7,11 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray}
 use butler_core::registry::Registry;
 use butler_core::yaml::Value;
 use butler_direct::datastores::{PutData, Table};
+use butler_direct::resource::TransferMode;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::fixture::Store;
+use super::fixture::{Database, Store};
 use super::{assert_error, behaviours};
 
 pub(crate) fn table() -> Table {
@@ -275,24 +276,62 @@ behaviours!(
     ],
 );
 
+/// File datastores with more lines in their configuration: local ones and such on S3.
+async fn configured(more: &str) -> [Store; 2] {
+    [
+        Database::Sqlite.posix_with(more).await,
+        Database::Postgres.s3_with(more).await,
+    ]
+}
+
 #[tokio::test]
 async fn rejected_datasets_are_not_stored() {
-    let store = Store::posix_with("constraints: {reject: [json]}").await;
-    let dataset = store.dataset("json", 1).await;
-    assert!(!store.datastore.accepts(&dataset));
-    let done = store.datastore.stage_put(&dataset, json!({}).into()).await;
-    assert_error!(done, DatasetTypeNotSupported);
+    for store in configured("constraints: {reject: [json]}").await {
+        let dataset = store.dataset("json", 1).await;
+        assert!(!store.datastore.accepts(&dataset));
+        let done = store.datastore.stage_put(&dataset, json!({}).into()).await;
+        assert_error!(done, DatasetTypeNotSupported);
+        assert_eq!(store.all_files().await, Vec::<String>::new());
+        let yaml = store.dataset("yaml", 1).await;
+        store.put(&yaml, json!({"a": 1})).await;
+        assert_eq!(store.all_files().await.len(), 1);
+    }
 }
 
 #[tokio::test]
 async fn checksums_are_recorded_if_configured() {
-    let store = Store::posix_with("checksum: true").await;
-    let dataset = store.dataset("opaque", 1).await;
-    store.put(&dataset, Bytes::from_static(b"abc")).await;
-    let records = store.datastore.records(&[dataset.id()]).await.unwrap();
-    let info = &records[0].records[&dataset.id()][0][0];
-    assert_eq!(info.file_size, 3);
     let expected = "ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d17d87c5392aab\
                     792dc252d5de4533cc9518d38aa8dbf1925ab92386edd4009923";
-    assert_eq!(info.checksum.as_deref(), Some(expected));
+    for store in configured("checksum: true").await {
+        let put = store.dataset("opaque", 1).await;
+        store.put(&put, Bytes::from_static(b"abc")).await;
+        let path = store.local_file("source.fits", "abc");
+        let ingested = store.dataset("opaque", 2).await;
+        let given = std::slice::from_ref(&ingested);
+        store.ingest(&path, given, TransferMode::Copy).await;
+        for dataset in [put, ingested] {
+            let [info] = &store.recorded(&dataset).await[..] else {
+                panic!("one record of {dataset}");
+            };
+            assert_eq!(info.file_size, 3);
+            assert_eq!(info.checksum.as_deref(), Some(expected));
+        }
+    }
+}
+
+#[tokio::test]
+async fn templates_say_where_files_go() {
+    let more = "templates: {json: 'by/{run:/}/{datasetType}/{instrument}-{detector:03d}'}";
+    for store in configured(more).await {
+        let dataset = store.put_json(7).await;
+        let place = "by/a/run/json/Cam1-007.json";
+        assert_eq!(store.all_files().await, [place]);
+        assert_eq!(store.recorded(&dataset).await[0].path, place);
+        let uris = store
+            .datastore
+            .uris(&[dataset.clone()], false)
+            .await
+            .unwrap();
+        assert!(uris[&dataset.id()].single().unwrap().ends_with(place));
+    }
 }

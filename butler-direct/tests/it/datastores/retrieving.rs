@@ -10,7 +10,7 @@ use butler_direct::resource::{ResourcePath, TransferMode};
 use bytes::Bytes;
 use serde_json::json;
 
-use super::fixture::Store;
+use super::fixture::{Database, Store};
 use super::{assert_error, behaviours};
 
 async fn retrieve(
@@ -171,7 +171,7 @@ async fn archives_without_an_index_are_refused(store: &Store) {
 }
 
 async fn files_are_transferred_with_their_records(store: &Store) {
-    let other = Store::posix().await;
+    let other = Database::Sqlite.posix().await;
     let dataset = other.dataset("table", 1).await;
     other
         .put(&dataset, Bytes::from_static(b"transferred"))

@@ -6,7 +6,7 @@ use butler_core::progress::NoProgress;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::fixture::{RUN, Store};
+use super::fixture::{Database, RUN, Store};
 use super::{assert_error, behaviours};
 
 /// Another dataset for which the template gives the same file.
@@ -179,7 +179,7 @@ behaviours!(
 
 #[tokio::test]
 async fn trusted_requests_find_files_without_records() {
-    let store = Store::posix_with("trust_get_request: true").await;
+    let store = Database::Sqlite.posix_with("trust_get_request: true").await;
     let dataset = store.put_json(1).await;
     let mut transaction = store.butler.registry().begin().await.unwrap();
     store

@@ -12,6 +12,7 @@ use s3s::service::S3ServiceBuilder;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 /// The access key the server knows.
@@ -148,5 +149,90 @@ async fn relay(mut client: TcpStream, upstream: SocketAddr, limit: usize, left: 
     tokio::select! {
         _ = requests => {}
         () = answers => {}
+    }
+}
+
+/// A proxy which holds back requests to delete several objects until it is opened.
+pub(crate) struct Gate {
+    pub(crate) url: String,
+    arrived: Arc<Semaphore>,
+    is_open: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Gate {
+    /// A closed gate before the server at `endpoint`, `http://<address>`.
+    pub(crate) async fn start(endpoint: &str) -> Self {
+        let upstream: SocketAddr = endpoint.strip_prefix("http://").unwrap().parse().unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let arrived = Arc::new(Semaphore::new(0));
+        let (is_open, opened) = watch::channel(false);
+        let arrivals = arrived.clone();
+        let task = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(hold_back(
+                    client,
+                    upstream,
+                    arrivals.clone(),
+                    opened.clone(),
+                ));
+            }
+        });
+        Self {
+            url,
+            arrived,
+            is_open,
+            task,
+        }
+    }
+
+    /// Waits for a request to delete, each time for another one.
+    pub(crate) async fn arrival(&self) {
+        self.arrived.acquire().await.unwrap().forget();
+    }
+
+    /// Lets everything through from now on.
+    pub(crate) fn open(&self) {
+        self.is_open.send_replace(true);
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn hold_back(
+    mut client: TcpStream,
+    upstream: SocketAddr,
+    arrived: Arc<Semaphore>,
+    mut opened: watch::Receiver<bool>,
+) {
+    let Ok(mut server) = TcpStream::connect(upstream).await else {
+        return;
+    };
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_server, mut to_server) = server.split();
+    let answers = tokio::io::copy(&mut from_server, &mut to_client);
+    let requests = async {
+        let mut buffer = vec![0; 16 << 10];
+        while let Ok(count @ 1..) = from_client.read(&mut buffer).await {
+            let part = &buffer[..count];
+            if part.starts_with(b"POST ") && part.windows(7).any(|text| text == b"?delete") {
+                arrived.add_permits(1);
+                if opened.wait_for(|is_open| *is_open).await.is_err() {
+                    break;
+                }
+            }
+            if to_server.write_all(part).await.is_err() {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        _ = answers => {}
+        () = requests => {}
     }
 }
