@@ -8,7 +8,7 @@ use butler_core::datastore::{
     Constraints, DatasetUris, Datastore, DatastoreRecordData, DatastoreWriter,
 };
 use butler_core::error::{Error, Result};
-use butler_core::progress::{NoProgress, Progress};
+use butler_core::progress::Progress;
 use butler_core::yaml;
 use bytes::Bytes;
 use indexmap::IndexMap;
@@ -82,6 +82,18 @@ impl ChainedDatastore {
     /// The datastores.
     pub fn links(&self) -> &[Link] {
         &self.links
+    }
+
+    /// Those that files can be ingested into.
+    fn takers(&self) -> impl Iterator<Item = &Link> {
+        self.links.iter().filter(|link| link.datastore.can_ingest())
+    }
+
+    fn nobody_ingests(&self) -> Error {
+        Error::DatasetTypeNotSupported(format!(
+            "none of the datastores of '{}' can ingest files",
+            self.name
+        ))
     }
 
     fn not_found(&self, dataset: &DatasetRef) -> Error {
@@ -172,16 +184,9 @@ impl ChainedDatastore {
         progress: &dyn Progress,
         staged: &mut Staged,
     ) -> Result<()> {
-        let takers: Vec<&Link> = self
-            .links
-            .iter()
-            .filter(|link| link.datastore.can_ingest())
-            .collect();
+        let takers: Vec<&Link> = self.takers().collect();
         if takers.is_empty() {
-            return Err(Error::DatasetTypeNotSupported(format!(
-                "none of the datastores of '{}' can ingest files",
-                self.name
-            )));
+            return Err(self.nobody_ingests());
         }
         let mut shares: Vec<(&Link, Vec<FileDataset>)> = Vec::new();
         for link in takers {
@@ -379,11 +384,6 @@ impl DirectDatastore for ChainedDatastore {
             .any(|link| link.datastore.trusts_requests())
     }
 
-    async fn stage_put(&self, dataset: &DatasetRef, data: PutData) -> Result<Staged> {
-        self.stage_puts(vec![(dataset.clone(), data)], &NoProgress)
-            .await
-    }
-
     async fn stage_puts(
         &self,
         datasets: Vec<(DatasetRef, PutData)>,
@@ -412,11 +412,7 @@ impl DirectDatastore for ChainedDatastore {
         archive: &ResourcePath,
         mode: Option<TransferMode>,
     ) -> Result<Staged> {
-        let takers: Vec<&Link> = self
-            .links
-            .iter()
-            .filter(|link| link.datastore.can_ingest())
-            .collect();
+        let takers: Vec<&Link> = self.takers().collect();
         let copies = mode == Some(TransferMode::Move) && takers.len() > 1;
         let own = if copies {
             Some(TransferMode::Copy)
@@ -436,12 +432,7 @@ impl DirectDatastore for ChainedDatastore {
             }
         }
         if staged.files.is_empty() {
-            return Err(refused.unwrap_or_else(|| {
-                Error::DatasetTypeNotSupported(format!(
-                    "none of the datastores of '{}' can ingest files",
-                    self.name
-                ))
-            }));
+            return Err(refused.unwrap_or_else(|| self.nobody_ingests()));
         }
         if copies {
             staged
@@ -474,7 +465,7 @@ impl DirectDatastore for ChainedDatastore {
         progress: &dyn Progress,
     ) -> Result<Staged> {
         let mut staged = Staged::new();
-        for link in self.links.iter().filter(|link| link.datastore.can_ingest()) {
+        for link in self.takers() {
             let share: Vec<_> = datasets
                 .iter()
                 .filter(|(dataset, _)| {

@@ -11,7 +11,7 @@ use butler_core::datastore::{
     Constraints, DatasetUris, Datastore, DatastoreRecordData, DatastoreWriter,
 };
 use butler_core::error::{Error, Result};
-use butler_core::progress::{NoProgress, Progress};
+use butler_core::progress::Progress;
 use butler_core::registry::Registry;
 use butler_core::yaml;
 use bytes::Bytes;
@@ -285,11 +285,6 @@ impl DirectDatastore for InMemoryDatastore {
 
     fn trusts_requests(&self) -> bool {
         false
-    }
-
-    async fn stage_put(&self, dataset: &DatasetRef, data: PutData) -> Result<Staged> {
-        self.stage_puts(vec![(dataset.clone(), data)], &NoProgress)
-            .await
     }
 
     async fn stage_puts(

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use butler_core::datasets::{DatasetId, DatasetRef, FileDataset};
 use butler_core::datastore::{DatastoreRecordData, DatastoreWriter, StoredFileInfo};
 use butler_core::error::Result;
-use butler_core::progress::Progress;
+use butler_core::progress::{NoProgress, Progress};
 use butler_core::yaml;
 use indexmap::IndexMap;
 
@@ -123,7 +123,10 @@ pub trait DirectDatastore: DatastoreWriter {
     /// rejected or the data are of a kind that its formatter does not write;
     /// [`Error::ConflictingDefinition`](butler_core::Error::ConflictingDefinition) if its place
     /// holds the file of another dataset; storage errors.
-    async fn stage_put(&self, dataset: &DatasetRef, data: PutData) -> Result<Staged>;
+    async fn stage_put(&self, dataset: &DatasetRef, data: PutData) -> Result<Staged> {
+        self.stage_puts(vec![(dataset.clone(), data)], &NoProgress)
+            .await
+    }
 
     /// Stores many datasets, several at once. If one fails, none stays.
     ///

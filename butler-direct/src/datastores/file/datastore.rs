@@ -8,7 +8,7 @@ use butler_core::datastore::{
     DatasetUris, Datastore, DatastoreRecordData, DatastoreWriter, StoredFileInfo,
 };
 use butler_core::error::{Error, Result};
-use butler_core::progress::{NoProgress, Progress};
+use butler_core::progress::Progress;
 use butler_core::yaml;
 use bytes::Bytes;
 use indexmap::IndexMap;
@@ -207,11 +207,6 @@ impl DirectDatastore for FileDatastore {
 
     fn trusts_requests(&self) -> bool {
         self.shared.trust
-    }
-
-    async fn stage_put(&self, dataset: &DatasetRef, data: PutData) -> Result<Staged> {
-        self.stage_puts(vec![(dataset.clone(), data)], &NoProgress)
-            .await
     }
 
     async fn stage_puts(

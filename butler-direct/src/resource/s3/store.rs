@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use aws_sdk_s3::primitives::{ByteStream as Body, DateTime};
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::Bytes;
@@ -377,28 +378,16 @@ impl ResourceStore for S3Store {
 impl Signer for S3Store {
     async fn presign_get(&self, uri: &ResourcePath, valid_for: Duration) -> Result<String> {
         let (client, object) = self.locate_file(uri).await?;
-        let signed = client
-            .client
-            .get_object()
-            .bucket(&object.bucket)
-            .key(&object.key)
-            .presigned(validity(uri, valid_for)?)
-            .await
-            .map_err(|error| translate(uri, "sign an address for", error))?;
-        Ok(with_fragment(signed.uri(), uri))
+        let request = client.client.get_object();
+        let request = request.bucket(&object.bucket).key(&object.key);
+        signed(uri, request.presigned(validity(uri, valid_for)?).await)
     }
 
     async fn presign_put(&self, uri: &ResourcePath, valid_for: Duration) -> Result<String> {
         let (client, object) = self.locate_file(uri).await?;
-        let signed = client
-            .client
-            .put_object()
-            .bucket(&object.bucket)
-            .key(&object.key)
-            .presigned(validity(uri, valid_for)?)
-            .await
-            .map_err(|error| translate(uri, "sign an address for", error))?;
-        Ok(with_fragment(signed.uri(), uri))
+        let request = client.client.put_object();
+        let request = request.bucket(&object.bucket).key(&object.key);
+        signed(uri, request.presigned(validity(uri, valid_for)?).await)
     }
 }
 
@@ -573,11 +562,19 @@ fn validity(uri: &ResourcePath, valid_for: Duration) -> Result<PresigningConfig>
     })
 }
 
-fn with_fragment(signed: &str, uri: &ResourcePath) -> String {
-    match uri.fragment() {
-        "" => signed.to_owned(),
-        fragment => format!("{signed}#{fragment}"),
-    }
+/// The address of a signed request, with the fragment of the unsigned one.
+fn signed<E>(
+    uri: &ResourcePath,
+    outcome: std::result::Result<PresignedRequest, SdkError<E>>,
+) -> Result<String>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let request = outcome.map_err(|error| translate(uri, "sign an address for", error))?;
+    Ok(match uri.fragment() {
+        "" => request.uri().to_owned(),
+        fragment => format!("{}#{fragment}", request.uri()),
+    })
 }
 
 fn length(value: Option<i64>) -> u64 {

@@ -192,15 +192,15 @@ async fn nothing_is_locked_while_files_are_deleted(database: Database) {
     let (store, gate) = database.s3_behind_gate().await;
     let gone = store.put_json(1).await;
     store.trash(&[gone.id()]).await;
-    let emptying = async |datastore: SharedDatastore| {
-        let task = tokio::spawn(async move { datastore.empty_trash(None, false).await });
-        gate.arrival().await;
-        task
+    let start_emptying = |datastore: SharedDatastore| {
+        tokio::spawn(async move { datastore.empty_trash(None, false).await })
     };
-    let first = emptying(store.datastore.clone()).await;
+    let first = start_emptying(store.datastore.clone());
+    gate.arrival().await;
     // Others can write, and empty the trash too.
     let other = store.put_json(2).await;
-    let second = emptying(store.reopened().await).await;
+    let second = start_emptying(store.reopened().await);
+    gate.arrival().await;
     assert!(
         store
             .datastore

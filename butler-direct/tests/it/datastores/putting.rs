@@ -329,7 +329,7 @@ async fn templates_say_where_files_go() {
         assert_eq!(store.recorded(&dataset).await[0].path, place);
         let uris = store
             .datastore
-            .uris(&[dataset.clone()], false)
+            .uris(std::slice::from_ref(&dataset), false)
             .await
             .unwrap();
         assert!(uris[&dataset.id()].single().unwrap().ends_with(place));
