@@ -77,6 +77,16 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn tree(self, at: At<'_>) -> Result<QueryTree> {
+        // The predicate first, and apart: it may hold further trees, and stacks are small.
+        let predicate = match at.get("predicate")? {
+            Some(at) => self.predicate(at)?,
+            None => Predicate::default(),
+        };
+        self.tree_of(&at, predicate)
+    }
+
+    #[inline(never)]
+    fn tree_of(self, at: &At<'_>, predicate: Predicate) -> Result<QueryTree> {
         let mut datasets = IndexMap::new();
         if let Some(at) = at.get("datasets")? {
             let read = at.each_entry(|name, at| Ok((Arc::from(name), self.search(at)?)))?;
@@ -84,19 +94,16 @@ impl Reader {
         }
         let any_dataset = at.get_some("any_dataset")?;
         let any_dataset = any_dataset.map(|at| self.search(at)).transpose()?;
-        let predicate = at.get("predicate")?;
-        let predicate = predicate.map(|at| self.predicate(at)).transpose()?;
         let validate = at.get("validateGovernorConstraints")?;
-        let parts = QueryTreeParts {
+        QueryTree::from_parts(QueryTreeParts {
             dimensions: self.group(at.field("dimensions")?)?,
             datasets,
             any_dataset,
-            data_coordinate_uploads: self.keyed_groups(at, "data_coordinate_uploads")?,
-            materializations: self.keyed_groups(at, "materializations")?,
-            predicate: predicate.unwrap_or_default(),
+            data_coordinate_uploads: self.keyed_groups(*at, "data_coordinate_uploads")?,
+            materializations: self.keyed_groups(*at, "materializations")?,
+            predicate,
             validate_governor_constraints: validate.map_or(Ok(true), |at| at.bool())?,
-        };
-        QueryTree::from_parts(parts)
+        })
     }
 
     fn search(self, at: At<'_>) -> Result<DatasetSearch> {
