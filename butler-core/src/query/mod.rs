@@ -1,0 +1,3 @@
+//! Queries as values: nothing here opens a repository.
+
+pub mod language;
