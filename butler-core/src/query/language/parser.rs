@@ -1,4 +1,5 @@
-//! Tokens to a tree: recursive descent, by the binding strength of operators.
+//! Tokens to a tree: recursive descent into parentheses and calls, and within them by the binding
+//! strength of operators.
 //!
 //! The grammar, from the weakest binding to the strongest:
 //!
@@ -25,7 +26,7 @@ use super::token::{Keyword, Span, Symbol, Token, TokenKind};
 
 /// How deep parts of an expression may be nested. It keeps all that walks over the tree well
 /// within the smallest stacks in use.
-pub const MAX_DEPTH: usize = 250;
+pub const MAX_DEPTH: usize = 200;
 
 /// Parses an expression; `None` if it is empty.
 ///
@@ -42,7 +43,7 @@ pub fn parse(text: &str) -> Result<Option<Node<'_>>, Problem> {
     if parser.peek().kind == TokenKind::End {
         return Ok(None);
     }
-    let node = parser.expression(Level::Or)?;
+    let node = parser.expression()?;
     if parser.peek().kind != TokenKind::End {
         return Err(parser.expected_after(&node, "the end of the expression"));
     }
@@ -60,21 +61,6 @@ enum Level {
     Sum,
     Product,
     Signed,
-}
-
-impl Level {
-    /// The next stronger level: what stands to the right of an operator of this level.
-    const fn stronger(self) -> Self {
-        match self {
-            Self::Or => Self::And,
-            Self::And => Self::Not,
-            Self::Not => Self::Comparison,
-            Self::Comparison => Self::Membership,
-            Self::Membership => Self::Sum,
-            Self::Sum => Self::Product,
-            Self::Product | Self::Signed => Self::Signed,
-        }
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -95,6 +81,46 @@ impl Infix {
             Self::Membership { .. } => Level::Membership,
             Self::Arithmetic(ArithmeticSign::Add | ArithmeticSign::Subtract) => Level::Sum,
             Self::Arithmetic(_) => Level::Product,
+        }
+    }
+
+    /// The node with this operator between two others.
+    fn join<'a>(self, lhs: Node<'a>, rhs: Node<'a>) -> NodeKind<'a> {
+        match self {
+            Self::Or => NodeKind::Or(vec![lhs, rhs]),
+            Self::And => NodeKind::And(vec![lhs, rhs]),
+            Self::Comparison(operator) => NodeKind::Comparison {
+                lhs: Box::new(lhs),
+                operator,
+                rhs: Box::new(rhs),
+            },
+            Self::Arithmetic(operator) => NodeKind::Arithmetic {
+                lhs: Box::new(lhs),
+                operator,
+                rhs: Box::new(rhs),
+            },
+            Self::Membership { negated } => NodeKind::In {
+                member: Box::new(lhs),
+                values: vec![rhs],
+                negated,
+            },
+        }
+    }
+}
+
+/// An operator that waits for what stands to its right.
+enum Pending<'a> {
+    Infix(Node<'a>, Infix),
+    Not(Span),
+    Sign { negative: bool, span: Span },
+}
+
+impl Pending<'_> {
+    const fn level(&self) -> Level {
+        match self {
+            Self::Infix(_, infix) => infix.level(),
+            Self::Not(_) => Level::Not,
+            Self::Sign { .. } => Level::Signed,
         }
     }
 }
@@ -158,74 +184,77 @@ impl<'a> Parser<'a> {
         )
     }
 
-    /// A node, unless it is too tall.
-    fn node(kind: NodeKind<'a>, span: Span) -> Parsed<'a> {
-        let node = Node::new(kind, span);
-        if node.height > MAX_DEPTH {
-            return Err(too_deep(span));
-        }
-        Ok(node)
-    }
-
-    /// Runs `parse` one level deeper.
-    fn deeper<T>(
-        &mut self,
-        parse: impl FnOnce(&mut Self) -> Result<T, Problem>,
-    ) -> Result<T, Problem> {
+    /// Goes one level deeper to an expression in parentheses.
+    fn inner_expression(&mut self) -> Parsed<'a> {
         if self.depth >= MAX_DEPTH {
             return Err(too_deep(self.peek().span));
         }
         self.depth += 1;
-        let parsed = parse(self);
+        let parsed = self.expression();
         self.depth -= 1;
         parsed
     }
 
-    /// An expression whose operators bind at least as strongly as `weakest`.
-    fn expression(&mut self, weakest: Level) -> Parsed<'a> {
-        let (mut lhs, mut level) = self.prefix(weakest)?;
-        while let Some((infix, n_tokens)) = self.infix() {
-            let binds = infix.level();
-            // What is left of an operator binds more strongly than it, or as strongly if the
-            // operator may be repeated.
-            let fits = match infix {
-                Infix::Membership { .. } => level > binds,
-                _ => level >= binds,
-            };
-            if binds < weakest || !fits {
+    /// An expression, as far as it goes.
+    fn expression(&mut self) -> Parsed<'a> {
+        let mut pending = Vec::new();
+        loop {
+            self.prefixes(&mut pending);
+            let mut lhs = self.primary()?;
+            let mut level = Level::Signed;
+            loop {
+                let next = self.infix();
+                // What waits and binds as strongly as the next operator has its right side now.
+                while let Some(waiting) = pending.pop_if(|waiting| {
+                    next.is_none_or(|(infix, _)| waiting.level() >= infix.level())
+                }) {
+                    level = waiting.level();
+                    lhs = reduce(waiting, lhs)?;
+                }
+                let Some((infix, n_tokens)) = next else {
+                    return Ok(lhs);
+                };
+                // `a IN (1)` is no operand of arithmetic or of another IN.
+                let is_membership = matches!(infix, Infix::Membership { .. });
+                if level < infix.level() || (is_membership && level == Level::Membership) {
+                    let found = self.peek();
+                    return Err(Problem::new(
+                        found.span,
+                        format!("a condition with IN cannot be followed by {}", found.kind),
+                    ));
+                }
+                if let Infix::Membership { negated } = infix {
+                    self.at += n_tokens;
+                    lhs = self.membership(lhs, negated)?;
+                    level = Level::Membership;
+                    continue;
+                }
+                self.at += n_tokens;
+                pending.push(Pending::Infix(lhs, infix));
                 break;
             }
-            self.at += n_tokens;
-            lhs = self.combine(lhs, infix)?;
-            level = binds;
         }
-        Ok(lhs)
     }
 
-    /// What stands before the first operator, and how strongly it binds.
-    fn prefix(&mut self, weakest: Level) -> Result<(Node<'a>, Level), Problem> {
-        let token = self.peek();
-        match token.kind {
-            TokenKind::Keyword(Keyword::Not) if weakest <= Level::Not => {
-                self.advance();
-                let operand = self.deeper(|parser| parser.expression(Level::Not))?;
-                let span = token.span.to(operand.span);
-                Ok((
-                    Self::node(NodeKind::Not(Box::new(operand)), span)?,
-                    Level::Not,
-                ))
-            }
-            TokenKind::Symbol(sign @ (Symbol::Plus | Symbol::Minus)) => {
-                self.advance();
-                let operand = self.deeper(|parser| parser.expression(Level::Signed))?;
-                let span = token.span.to(operand.span);
-                let kind = NodeKind::Signed {
+    /// The signs and negations before an operand.
+    fn prefixes(&mut self, pending: &mut Vec<Pending<'a>>) {
+        loop {
+            let token = self.peek();
+            let prefix = match token.kind {
+                // A negation is no operand of a comparison or of arithmetic.
+                TokenKind::Keyword(Keyword::Not)
+                    if pending.last().is_none_or(|last| last.level() <= Level::Not) =>
+                {
+                    Pending::Not(token.span)
+                }
+                TokenKind::Symbol(sign @ (Symbol::Plus | Symbol::Minus)) => Pending::Sign {
                     negative: sign == Symbol::Minus,
-                    operand: Box::new(operand),
-                };
-                Ok((Self::node(kind, span)?, Level::Signed))
-            }
-            _ => Ok((self.primary()?, Level::Signed)),
+                    span: token.span,
+                },
+                _ => return,
+            };
+            self.advance();
+            pending.push(prefix);
         }
     }
 
@@ -261,62 +290,6 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// What stands to the right of `infix`, joined with what stands to its left.
-    fn combine(&mut self, lhs: Node<'a>, infix: Infix) -> Parsed<'a> {
-        let kind = match infix {
-            Infix::Membership { negated } => return self.membership(lhs, negated),
-            Infix::Or => NodeKind::Or(self.chain(lhs, infix, Keyword::Or)?),
-            Infix::And => NodeKind::And(self.chain(lhs, infix, Keyword::And)?),
-            Infix::Arithmetic(operator) => {
-                let rhs = self.expression(infix.level().stronger())?;
-                return Self::binary(lhs, rhs, |lhs, rhs| NodeKind::Arithmetic {
-                    lhs,
-                    operator,
-                    rhs,
-                });
-            }
-            Infix::Comparison(operator) => {
-                let rhs = self.expression(infix.level().stronger())?;
-                return Self::binary(lhs, rhs, |lhs, rhs| NodeKind::Comparison {
-                    lhs,
-                    operator,
-                    rhs,
-                });
-            }
-        };
-        let span = match &kind {
-            NodeKind::Or(nodes) | NodeKind::And(nodes) => nodes[0].span.to(self.last_span()),
-            _ => self.last_span(),
-        };
-        Self::node(kind, span)
-    }
-
-    fn binary(
-        lhs: Node<'a>,
-        rhs: Node<'a>,
-        kind: impl FnOnce(Box<Node<'a>>, Box<Node<'a>>) -> NodeKind<'a>,
-    ) -> Parsed<'a> {
-        let span = lhs.span.to(rhs.span);
-        Self::node(kind(Box::new(lhs), Box::new(rhs)), span)
-    }
-
-    /// All operands of a row of the same operator, of which the first one has just been read.
-    fn chain(
-        &mut self,
-        first: Node<'a>,
-        infix: Infix,
-        keyword: Keyword,
-    ) -> Result<Vec<Node<'a>>, Problem> {
-        let mut nodes = vec![first];
-        loop {
-            nodes.push(self.expression(infix.level().stronger())?);
-            if self.peek().kind != TokenKind::Keyword(keyword) {
-                return Ok(nodes);
-            }
-            self.advance();
-        }
-    }
-
     /// The list after `IN`.
     fn membership(&mut self, member: Node<'a>, negated: bool) -> Parsed<'a> {
         if self.take_symbol(Symbol::LeftParen).is_none() {
@@ -339,7 +312,7 @@ impl<'a> Parser<'a> {
                 values,
                 negated,
             };
-            return Self::node(kind, span);
+            return node(kind, span);
         }
     }
 
@@ -434,9 +407,9 @@ impl<'a> Parser<'a> {
 
     /// What follows an opening parenthesis: a group, or a pair.
     fn parenthesized(&mut self, start: Span) -> Parsed<'a> {
-        let first = self.deeper(|parser| parser.expression(Level::Or))?;
+        let first = self.inner_expression()?;
         let kind = if self.take_symbol(Symbol::Comma).is_some() {
-            let second = self.deeper(|parser| parser.expression(Level::Or))?;
+            let second = self.inner_expression()?;
             if self.is_symbol(Symbol::Comma) {
                 return Err(self.expected("')' after the two bounds of a timespan"));
             }
@@ -452,7 +425,7 @@ impl<'a> Parser<'a> {
             };
             return Err(self.expected_after(last, "')'"));
         };
-        Self::node(kind, start.to(end))
+        node(kind, start.to(end))
     }
 
     /// The arguments of a function whose name has just been read.
@@ -461,7 +434,7 @@ impl<'a> Parser<'a> {
         let mut arguments = Vec::new();
         if !self.is_symbol(Symbol::RightParen) {
             loop {
-                arguments.push(self.deeper(|parser| parser.expression(Level::Or))?);
+                arguments.push(self.inner_expression()?);
                 if self.take_symbol(Symbol::Comma).is_none() {
                     break;
                 }
@@ -474,13 +447,66 @@ impl<'a> Parser<'a> {
             });
         };
         let kind = functions::call(name, name_span, arguments, name_span.to(end))?;
-        Self::node(kind, name_span.to(end))
+        node(kind, name_span.to(end))
     }
+}
 
-    /// Where the token that was read last stands.
-    fn last_span(&self) -> Span {
-        self.tokens[self.at.saturating_sub(1).min(self.tokens.len() - 1)].span
+/// The node of an operator whose right side has been read.
+fn reduce<'a>(waiting: Pending<'a>, rhs: Node<'a>) -> Parsed<'a> {
+    let (kind, span) = match waiting {
+        Pending::Not(span) => {
+            let span = span.to(rhs.span);
+            (NodeKind::Not(Box::new(rhs)), span)
+        }
+        Pending::Sign { negative, span } => {
+            let span = span.to(rhs.span);
+            let operand = Box::new(rhs);
+            (NodeKind::Signed { negative, operand }, span)
+        }
+        Pending::Infix(lhs, infix) => {
+            let span = lhs.span.to(rhs.span);
+            let kind = match (infix, lhs.kind) {
+                (Infix::Or, NodeKind::Or(nodes)) => {
+                    return row(lhs.height, nodes, rhs, span, NodeKind::Or);
+                }
+                (Infix::And, NodeKind::And(nodes)) => {
+                    return row(lhs.height, nodes, rhs, span, NodeKind::And);
+                }
+                (infix, kind) => infix.join(Node { kind, ..lhs }, rhs),
+            };
+            (kind, span)
+        }
+    };
+    node(kind, span)
+}
+
+/// A row of the same operator, with one more operand.
+fn row<'a>(
+    height: usize,
+    mut nodes: Vec<Node<'a>>,
+    next: Node<'a>,
+    span: Span,
+    kind: impl FnOnce(Vec<Node<'a>>) -> NodeKind<'a>,
+) -> Parsed<'a> {
+    let height = height.max(next.height + 1);
+    nodes.push(next);
+    checked(Node {
+        kind: kind(nodes),
+        span,
+        height,
+    })
+}
+
+/// A node, unless it is too tall.
+fn node(kind: NodeKind<'_>, span: Span) -> Parsed<'_> {
+    checked(Node::new(kind, span))
+}
+
+fn checked(node: Node<'_>) -> Parsed<'_> {
+    if node.height > MAX_DEPTH {
+        return Err(too_deep(node.span));
     }
+    Ok(node)
 }
 
 fn too_deep(span: Span) -> Problem {
