@@ -20,6 +20,7 @@ mod reference;
 mod result_spec;
 mod tree;
 mod value_type;
+pub mod wire;
 
 pub use column_set::{ColumnSet, DatasetField, DatasetTypeKey, ResultColumn};
 pub use driver::{PageStream, QueryDriver, QuerySource, ResultPage};
