@@ -12,6 +12,7 @@ mod column_set;
 mod constraints;
 mod driver;
 mod expression;
+pub mod language;
 mod leaf;
 pub mod limits;
 mod literal;
