@@ -6,6 +6,8 @@ mod datasets;
 mod exports;
 mod files;
 mod groups;
+mod query_api;
+mod query_fake;
 mod query_hostile;
 mod query_trees;
 mod storage;
