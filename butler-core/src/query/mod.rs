@@ -15,6 +15,7 @@ mod constraints;
 mod driver;
 mod expression;
 mod fluent;
+mod fluent_results;
 mod general;
 pub mod language;
 mod leaf;

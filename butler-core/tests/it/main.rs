@@ -9,6 +9,8 @@ mod groups;
 mod query_api;
 mod query_fake;
 mod query_hostile;
+mod query_simple;
+mod query_steps;
 mod query_trees;
 mod storage;
 mod support;
