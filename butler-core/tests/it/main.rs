@@ -4,6 +4,7 @@
 mod data_ids;
 mod datasets;
 mod exports;
+mod expressions;
 mod files;
 mod groups;
 mod storage;
