@@ -7,6 +7,8 @@ mod exports;
 mod expressions;
 mod files;
 mod groups;
+mod query_hostile;
+mod query_trees;
 mod storage;
 mod support;
 mod times;
