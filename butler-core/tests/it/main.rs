@@ -7,6 +7,7 @@ mod exports;
 mod expressions;
 mod files;
 mod groups;
+mod mutations;
 mod query_hostile;
 mod query_trees;
 mod storage;
