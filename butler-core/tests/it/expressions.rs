@@ -54,7 +54,7 @@ impl Query {
         let datasets = names(&row[1]);
         Self {
             dimensions: DimensionUniverse::default_universe()
-                .conform(&names(&row[0]))
+                .conform(names(&row[0]))
                 .unwrap(),
             datasets: datasets.iter().map(|name| name.as_str().into()).collect(),
         }

@@ -174,7 +174,7 @@ fn almost_right_expressions_are_expressions_or_errors_with_a_place() {
         "/tai",
     ];
     let dimensions: DimensionGroup = DimensionUniverse::default_universe()
-        .conform(&["visit", "exposure", "patch"])
+        .conform(["visit", "exposure", "patch"])
         .unwrap();
     let datasets = BTreeSet::from([DatasetTypeKey::from("raw")]);
     let bind = BindValues::from([

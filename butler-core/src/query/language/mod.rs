@@ -29,12 +29,13 @@
 //!   reference's grammar allows;
 //! - digits and spaces beyond ASCII in numbers and ranges, and `UUID` of texts that are no UUIDs
 //!   but that Python's `int` reads as hexadecimal numbers (`0x…`, `1_0…`);
-//! - times that do not exist: a 61st second other than a leap second's place, or the 366th day of a
+//! - times that do not exist: a 61st second before the last minute of a day, or the 366th day of a
 //!   year with 365;
 //! - the scale `ut1`, whose relation to others is not known in advance, and the formats `stardate`
 //!   and `unix_tai_fast`;
-//! - nesting beyond the limit above (the reference ends with a `RecursionError` beyond about 450),
-//!   and sizes beyond the others.
+//! - nesting beyond the limit above, and sizes beyond the others. The reference ends with a
+//!   `RecursionError` beyond a thousand nested parts, for which it takes rows of `AND` and `OR` as
+//!   well; these may be long here.
 //!
 //! These are accepted: an integer after a numeric format, as in `T'mjd/58938'`.
 //!
