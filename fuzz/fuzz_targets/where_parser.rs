@@ -42,6 +42,8 @@ fuzz_target!(|text: &str| {
 });
 
 fn check(predicate: &Predicate) {
-    predicate.to_json().expect("literals of expressions are finite");
+    predicate
+        .to_json()
+        .expect("literals of expressions are finite");
     let _ = predicate.to_string();
 }
