@@ -14,3 +14,11 @@ pub const MAX_QUERY_DEPTH: usize = 8;
 /// How deep arrays and objects may be nested in the JSON form of a query. It leaves room for the
 /// deepest expression within the deepest query.
 pub const MAX_JSON_DEPTH: usize = 400;
+
+/// How many values the list of `IN` may have, times the number of operands on its left side.
+///
+/// Every value makes a comparison of its own with what stands to the left.
+pub const MAX_LIST_OPERANDS: usize = 1_000_000;
+
+/// How many vertices a polygon in an expression may have: its hull takes quadratic time.
+pub const MAX_POLYGON_VERTICES: usize = 2_000;

@@ -4,8 +4,10 @@
 mod data_ids;
 mod datasets;
 mod exports;
+mod expressions;
 mod files;
 mod groups;
+mod mutations;
 mod query_api;
 mod query_fake;
 mod query_hostile;

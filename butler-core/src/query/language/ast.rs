@@ -174,6 +174,25 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// The number of operands, of which there is one in every leaf of the tree.
+    #[must_use]
+    pub fn operands(&self) -> usize {
+        let sum = |nodes: &[Self]| nodes.iter().map(Self::operands).sum();
+        match &self.kind {
+            NodeKind::Or(nodes) | NodeKind::And(nodes) => sum(nodes),
+            NodeKind::Not(node)
+            | NodeKind::Parens(node)
+            | NodeKind::Signed { operand: node, .. } => node.operands(),
+            NodeKind::Comparison { lhs, rhs, .. } | NodeKind::Arithmetic { lhs, rhs, .. } => {
+                lhs.operands() + rhs.operands()
+            }
+            NodeKind::In { member, values, .. } => member.operands() + sum(values),
+            NodeKind::Tuple(nodes) => sum(&**nodes),
+            NodeKind::Call { arguments, .. } => sum(arguments),
+            _ => 1,
+        }
+    }
+
     /// The node inside of all parentheses around it.
     #[must_use]
     pub fn without_parens(&self) -> &Self {

@@ -11,6 +11,7 @@ use super::token::{Span, clipped};
 use crate::error::Result;
 use crate::query::expression::{BinaryOperator, ColumnExpression, UnaryOperator};
 use crate::query::leaf::{ComparisonOperator, PredicateLeaf};
+use crate::query::limits::MAX_LIST_OPERANDS;
 use crate::query::literal::ColumnLiteral;
 use crate::query::predicate::Predicate;
 use crate::query::reference::ColumnReference;
@@ -217,6 +218,12 @@ fn membership(
     negated: bool,
     context: &ParseContext<'_>,
 ) -> Converted {
+    if member.operands().saturating_mul(values.len()) > MAX_LIST_OPERANDS {
+        return Err(Problem::new(
+            span,
+            "this is too long: bind a list of values, or simplify what stands before IN",
+        ));
+    }
     let member = to_expression(member, context)?;
     let mut leaves = Vec::with_capacity(values.len());
     for node in values {

@@ -9,6 +9,7 @@ use super::error::Problem;
 use super::token::Span;
 use crate::query::expression::{ColumnExpression, UnaryOperator};
 use crate::query::leaf::ComparisonOperator;
+use crate::query::limits::MAX_POLYGON_VERTICES;
 use crate::query::literal::ColumnLiteral;
 use crate::query::predicate::Predicate;
 use crate::query::value_type::ValueType;
@@ -26,7 +27,11 @@ pub(super) fn call(
 ) -> Converted {
     let region = match (function, arguments) {
         (Function::Glob, [column, pattern]) => return glob(span, column, pattern, context),
-        (Function::Region, [pos]) => at(pos.span, Region::from_ivoa_pos(&text(pos, context)?))?,
+        (Function::Region, [pos]) => {
+            let text = text(pos, context)?;
+            check_vertices(pos.span, text.split_whitespace().count() / 2)?;
+            at(pos.span, Region::from_ivoa_pos(&text))?
+        }
         (Function::Point, [ra, dec]) => {
             let center = position(ra, dec, context)?;
             Region::Circle(Circle::point(UnitVector3d::from_lonlat(&center)))
@@ -44,6 +49,7 @@ pub(super) fn call(
             Region::Box(Box::around(&center, half(width)?, half(height)?))
         }
         (Function::Polygon, arguments) => {
+            check_vertices(span, arguments.len() / 2)?;
             let vertices = arguments.chunks_exact(2).map(|vertex| {
                 let position = position(&vertex[0], &vertex[1], context)?;
                 Ok(UnitVector3d::from_lonlat(&position))
@@ -57,6 +63,14 @@ pub(super) fn call(
         }
     };
     Ok(Value::Expression(region.into()))
+}
+
+fn check_vertices(span: Span, count: usize) -> Converted<()> {
+    if count > MAX_POLYGON_VERTICES {
+        let message = format!("a polygon may have at most {MAX_POLYGON_VERTICES} vertices");
+        return Err(Problem::new(span, message));
+    }
+    Ok(())
 }
 
 /// The position of a right ascension and a declination in degrees.

@@ -87,7 +87,10 @@ impl Written {
 /// like no time. The details of dates are left to their readers.
 fn guess(value: &str) -> Option<(Option<TimeFormat>, Written)> {
     let known = |byte: u8| byte.is_ascii_digit() || b"+-.: Tt".contains(&byte);
-    if !value.bytes().all(known) || !value.bytes().any(|byte| byte.is_ascii_digit()) {
+    if value.trim() != value
+        || !value.bytes().all(known)
+        || !value.bytes().any(|byte| byte.is_ascii_digit())
+    {
         return None;
     }
     let unsigned = value.trim_start_matches(['+', '-']);
