@@ -19,14 +19,25 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Predicate {
     operands: Vec<Vec<Arc<PredicateLeaf>>>,
+    /// The number of leaves, repetitions counted. Kept, lest combining many terms take a time that
+    /// grows with the square of their number; so is the next.
+    leaves: usize,
+    /// Whether one of the groups is empty.
+    is_false: bool,
 }
 
 impl Predicate {
     /// The predicate that is always true, or always false.
     #[must_use]
     pub fn from_bool(value: bool) -> Self {
+        Self::unchecked(if value { Vec::new() } else { vec![Vec::new()] })
+    }
+
+    fn unchecked(operands: Vec<Vec<Arc<PredicateLeaf>>>) -> Self {
         Self {
-            operands: if value { Vec::new() } else { vec![Vec::new()] },
+            leaves: operands.iter().map(Vec::len).sum(),
+            is_false: operands.iter().any(Vec::is_empty),
+            operands,
         }
     }
 
@@ -35,7 +46,7 @@ impl Predicate {
     /// # Errors
     /// [`Error::InvalidQuery`] if there are too many leaves.
     pub fn from_operands(operands: Vec<Vec<Arc<PredicateLeaf>>>) -> Result<Self> {
-        let result = Self { operands };
+        let result = Self::unchecked(operands);
         check_size(result.size())?;
         Ok(result)
     }
@@ -110,14 +121,14 @@ impl Predicate {
 
     /// Whether it is true without looking at any row.
     #[must_use]
-    pub fn is_true(&self) -> bool {
+    pub const fn is_true(&self) -> bool {
         self.operands.is_empty()
     }
 
     /// Whether it is false without looking at any row.
     #[must_use]
-    pub fn is_false(&self) -> bool {
-        self.operands.iter().any(Vec::is_empty)
+    pub const fn is_false(&self) -> bool {
+        self.is_false
     }
 
     /// Both this and the other.
@@ -125,11 +136,12 @@ impl Predicate {
     /// # Errors
     /// [`Error::InvalidQuery`] if the result has too many leaves.
     pub fn and(mut self, other: Self) -> Result<Self> {
-        if self.is_false() || other.is_false() {
+        if self.is_false || other.is_false {
             return Ok(Self::from_bool(false));
         }
         check_size(self.size().saturating_add(other.size()))?;
         self.operands.extend(other.operands);
+        self.leaves += other.leaves;
         Ok(self)
     }
 
@@ -138,17 +150,7 @@ impl Predicate {
     /// # Errors
     /// [`Error::InvalidQuery`] if the result has too many leaves.
     pub fn all(terms: impl IntoIterator<Item = Self>) -> Result<Self> {
-        let mut result = Self::from_bool(true);
-        let mut size = 0_usize;
-        for term in terms {
-            if term.is_false() {
-                return Ok(Self::from_bool(false));
-            }
-            size = size.saturating_add(term.size());
-            check_size(size)?;
-            result.operands.extend(term.operands);
-        }
-        Ok(result)
+        terms.into_iter().try_fold(Self::from_bool(true), Self::and)
     }
 
     /// Any of these; false if there are none.
@@ -156,20 +158,7 @@ impl Predicate {
     /// # Errors
     /// As [`Predicate::or`].
     pub fn any(terms: impl IntoIterator<Item = Self>) -> Result<Self> {
-        let mut result = Self::from_bool(false);
-        // Rows of single groups, the usual case, are joined first: their number may be large, and
-        // the result so far is copied for every other term only, of which there can be but few.
-        let mut row = Vec::new();
-        for mut term in terms {
-            if let [group] = term.operands.as_mut_slice() {
-                row.append(group);
-                check_size(row.len())?;
-            } else {
-                let joined = Self::from_operands(vec![std::mem::take(&mut row)])?;
-                result = result.or(joined)?.or(term)?;
-            }
-        }
-        result.or(Self::from_operands(vec![row])?)
+        terms.into_iter().try_fold(Self::from_bool(false), Self::or)
     }
 
     /// This or the other.
@@ -177,24 +166,31 @@ impl Predicate {
     /// # Errors
     /// [`Error::InvalidQuery`] if the result has too many leaves: its size is the product of both
     /// sizes.
-    pub fn or(self, other: Self) -> Result<Self> {
-        match (self.operands.as_slice(), other.operands.as_slice()) {
-            ([], _) | (_, []) => return Ok(Self::from_bool(true)),
-            ([group], _) if group.is_empty() => return Ok(other),
-            (_, [group]) if group.is_empty() => return Ok(self),
-            _ => {}
-        }
+    pub fn or(mut self, other: Self) -> Result<Self> {
         let (ours, theirs) = (self.operands.len(), other.operands.len());
-        let leaves = (self.leaves().saturating_mul(theirs))
-            .saturating_add(other.leaves().saturating_mul(ours));
+        if ours == 0 || theirs == 0 {
+            return Ok(Self::from_bool(true));
+        }
+        let leaves =
+            (self.leaves.saturating_mul(theirs)).saturating_add(other.leaves.saturating_mul(ours));
         check_size(leaves.saturating_add(ours.saturating_mul(theirs)))?;
+        if let [group] = other.operands.as_slice() {
+            for own in &mut self.operands {
+                own.extend_from_slice(group);
+            }
+            return Ok(Self {
+                is_false: self.is_false && other.is_false,
+                leaves,
+                operands: self.operands,
+            });
+        }
         let mut operands = Vec::with_capacity(ours * theirs);
         for a in &self.operands {
             for b in &other.operands {
                 operands.push(a.iter().chain(b).cloned().collect());
             }
         }
-        Ok(Self { operands })
+        Ok(Self::unchecked(operands))
     }
 
     /// The opposite.
@@ -204,19 +200,16 @@ impl Predicate {
     /// sizes of all groups.
     #[allow(clippy::should_implement_trait)]
     pub fn not(&self) -> Result<Self> {
-        Self::any(self.operands.iter().map(|group| Self {
-            operands: group.iter().map(|leaf| vec![leaf.inverted()]).collect(),
-        }))
-    }
-
-    /// The number of leaves, repetitions counted.
-    fn leaves(&self) -> usize {
-        self.operands.iter().map(Vec::len).sum()
+        Self::any(
+            self.operands.iter().map(|group| {
+                Self::unchecked(group.iter().map(|leaf| vec![leaf.inverted()]).collect())
+            }),
+        )
     }
 
     /// The number of leaves and groups.
-    fn size(&self) -> usize {
-        self.leaves() + self.operands.len()
+    const fn size(&self) -> usize {
+        self.leaves + self.operands.len()
     }
 
     /// How deep queries are nested in this predicate.
@@ -261,9 +254,7 @@ impl Default for Predicate {
 
 impl From<PredicateLeaf> for Predicate {
     fn from(leaf: PredicateLeaf) -> Self {
-        Self {
-            operands: vec![vec![Arc::new(leaf)]],
-        }
+        Self::unchecked(vec![vec![Arc::new(leaf)]])
     }
 }
 

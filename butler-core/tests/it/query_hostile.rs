@@ -113,6 +113,12 @@ fn predicates_cannot_grow_without_bounds() {
         let error = pairs(n).not().unwrap_err();
         assert!(matches!(error, Error::InvalidQuery(_)), "{error:?}");
     }
+    let many = (0..40_000).map(leaf);
+    let either = many
+        .clone()
+        .try_fold(Predicate::from_bool(false), Predicate::or);
+    assert_eq!(either.unwrap().operands()[0].len(), 40_000);
+    assert_eq!(Predicate::all(many).unwrap().operands().len(), 40_000);
     let wide = Predicate::all((0..400).map(leaf)).unwrap();
     assert!(wide.clone().or(wide).is_err());
 
