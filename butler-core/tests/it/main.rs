@@ -4,8 +4,16 @@
 mod data_ids;
 mod datasets;
 mod exports;
+mod expressions;
 mod files;
 mod groups;
+mod mutations;
+mod query_api;
+mod query_fake;
+mod query_hostile;
+mod query_simple;
+mod query_steps;
+mod query_trees;
 mod storage;
 mod support;
 mod times;
