@@ -67,7 +67,16 @@ impl SqlRegistry {
         }
         for spec in tables::static_tables(universe, versions) {
             for statement in database.ddl().create(&spec, false) {
-                session.execute_script(statement).await?;
+                if let Err(error) = session.try_execute_script(statement).await {
+                    return Err(match error.kind.is_already_there() {
+                        true => Error::ConflictingDefinition(format!(
+                            "{} holds tables of a Butler repository already, or another client is \
+                             creating one there: {error}",
+                            database.label()
+                        )),
+                        false => error.into(),
+                    });
+                }
             }
         }
         for (name, value) in versions.to_attributes() {
