@@ -101,9 +101,11 @@ impl Param {
                 SqlType::Bool => add_pg(args, None::<bool>),
                 SqlType::Uuid => add_pg(args, None::<Uuid>),
                 SqlType::Timespan => add_pg(args, None::<PgRange<i64>>),
-                SqlType::String { .. } | SqlType::Text | SqlType::Base64 | SqlType::Timestamp => {
-                    add_pg(args, None::<String>)
-                }
+                SqlType::String { .. }
+                | SqlType::Text
+                | SqlType::Varchar
+                | SqlType::Base64
+                | SqlType::Timestamp => add_pg(args, None::<String>),
             },
             Self::Bool(value) => add_pg(args, *value),
             Self::Int(value) => add_pg(args, *value),

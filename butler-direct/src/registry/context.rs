@@ -6,6 +6,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use butler_core::dimensions::{DimensionGroup, DimensionUniverse};
 
+use super::collection_keys::CollectionKeys;
 use super::dataset_types::DatasetTypeRecord;
 use super::versions::SchemaVersions;
 use crate::db::Database;
@@ -44,6 +45,11 @@ impl Context {
             groups: RwLock::new(groups),
             dataset_types: RwLock::default(),
         }
+    }
+
+    /// What the tables refer to collections by.
+    pub(super) fn keys(&self) -> CollectionKeys {
+        self.versions.collection_keys()
     }
 
     pub(super) fn group(&self, key: i64) -> Option<DimensionGroup> {

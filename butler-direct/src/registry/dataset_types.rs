@@ -267,12 +267,12 @@ impl Context {
         let key = self.save_group(session, group).await?;
         let tags = tags_name(key);
         self.database
-            .ensure_table(session, &tags_table(&tags, group))
+            .ensure_table(session, &tags_table(&tags, group, self.keys()))
             .await?;
         let calibs = if dataset_type.is_calibration() {
             let name = calibs_name(key);
             self.database
-                .ensure_table(session, &calibs_table(&name, group))
+                .ensure_table(session, &calibs_table(&name, group, self.keys()))
                 .await?;
             Param::from(name)
         } else {

@@ -5,6 +5,7 @@
 
 pub mod attributes;
 pub mod chains;
+mod collection_keys;
 pub mod collections;
 mod context;
 mod dataset_types;
@@ -22,6 +23,7 @@ pub mod tables;
 mod transaction;
 pub mod versions;
 
+pub use collection_keys::{CollectionKey, CollectionKeys};
 pub use file_records::RecordMode;
 pub use sql_registry::SqlRegistry;
 pub use transaction::RegistryTransaction;

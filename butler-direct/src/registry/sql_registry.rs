@@ -23,7 +23,8 @@ use butler_core::timespan::Timespan;
 use uuid::Uuid;
 
 use super::chains::ChainEdit;
-use super::collections::{self, CollectionRecord, CollectionTree};
+use super::collection_keys::CollectionKey;
+use super::collections::{CollectionRecord, CollectionTree};
 use super::context::Context;
 use super::datasets::lookup::Search;
 use super::summaries::SummaryRecord;
@@ -160,13 +161,15 @@ impl SqlRegistry {
     /// [`Error::MissingCollection`], [`Error::CollectionType`].
     pub async fn run_dataset_ids(&self, run: &str) -> Result<Vec<Uuid>> {
         let mut session = self.context.database.read().await?;
-        let record = collections::find(&mut session, run).await?;
+        let record = self.context.find_collection(&mut session, run).await?;
         if record.kind != CollectionType::Run {
             return Err(Error::CollectionType(format!(
                 "'{run}' is not a RUN collection."
             )));
         }
-        self.context.run_dataset_ids(&mut session, record.key).await
+        self.context
+            .run_dataset_ids(&mut session, &record.key)
+            .await
     }
 
     /// The dimension records of an element that have one of the given values for some of its
@@ -266,7 +269,7 @@ fn select<'a>(
     chosen.retain(|record| {
         (query.types.is_empty() || query.types.contains(&record.kind))
             && (include_chains || record.kind != CollectionType::Chained)
-            && seen.insert(record.key)
+            && seen.insert(&record.key)
     });
     Ok(chosen)
 }
@@ -312,26 +315,28 @@ impl Registry for SqlRegistry {
     async fn collections(&self, query: &CollectionQuery) -> Result<Vec<CollectionInfo>> {
         let mut session = self.context.database.read().await?;
         let tree = if query.wildcard.patterns().is_empty() {
-            collections::fetch(&mut session, query.wildcard.names()).await?
+            self.context
+                .fetch_collections(&mut session, query.wildcard.names())
+                .await?
         } else {
-            collections::fetch_all(&mut session).await?
+            self.context.fetch_all_collections(&mut session).await?
         };
         let chosen = select(query, &tree)?;
-        let keys: Vec<i64> = chosen.iter().map(|record| record.key).collect();
+        let keys: Vec<CollectionKey> = chosen.iter().map(|r| r.key.clone()).collect();
         let docs = if query.with_doc {
-            collections::documentation(&mut session, keys.clone()).await?
+            self.context.collection_docs(&mut session, &keys).await?
         } else {
             HashMap::new()
         };
         let parents = if query.with_parents {
-            Some(collections::parents_of(&mut session, keys).await?)
+            Some(self.context.parent_chains_of(&mut session, &keys).await?)
         } else {
             None
         };
         let types = if query.with_dataset_types {
             let names = chosen.iter().map(|r| &*r.name).collect::<Vec<_>>();
             // The tree may lack what is below a chain that a pattern matched.
-            let tree = collections::fetch(&mut session, &names).await?;
+            let tree = self.context.fetch_collections(&mut session, &names).await?;
             Some(
                 self.dataset_type_names(&mut session, &tree, &chosen)
                     .await?,
@@ -358,11 +363,14 @@ impl Registry for SqlRegistry {
 
     async fn collection_summary(&self, name: &str) -> Result<CollectionSummary> {
         let mut session = self.context.database.read().await?;
-        let tree = collections::fetch(&mut session, &[name]).await?;
-        let keys: Vec<i64> = tree
+        let tree = self
+            .context
+            .fetch_collections(&mut session, &[name])
+            .await?;
+        let keys: Vec<CollectionKey> = tree
             .flatten(&[name], false)?
             .iter()
-            .map(|r| r.key)
+            .map(|r| r.key.clone())
             .collect();
         let mut merged = SummaryRecord::default();
         for summary in self
@@ -390,7 +398,10 @@ impl Registry for SqlRegistry {
             .context
             .remembered_dataset_type(&mut session, parent)
             .await?;
-        let tree = collections::fetch(&mut session, collections).await?;
+        let tree = self
+            .context
+            .fetch_collections(&mut session, collections)
+            .await?;
         let flat = tree.flatten(collections, false)?;
         for _ in 0..ATTEMPTS {
             let found = self
@@ -462,7 +473,10 @@ impl Registry for SqlRegistry {
             .context
             .dataset_type(&mut session, dataset_type)
             .await?;
-        let tree = collections::fetch(&mut session, collections).await?;
+        let tree = self
+            .context
+            .fetch_collections(&mut session, collections)
+            .await?;
         let flat = tree.flatten(collections, false)?;
         let found = self
             .context
@@ -471,7 +485,7 @@ impl Registry for SqlRegistry {
         found
             .into_iter()
             .map(|membership| {
-                let collection = tree.by_key(membership.collection).ok_or_else(|| {
+                let collection = tree.by_key(&membership.collection).ok_or_else(|| {
                     Error::Internal("a membership in a collection not asked for".to_owned())
                 })?;
                 Ok(DatasetAssociation {
@@ -492,14 +506,17 @@ impl SqlRegistry {
         session: &mut Session,
         tree: &CollectionTree,
         chosen: &[&CollectionRecord],
-    ) -> Result<HashMap<i64, BTreeSet<String>>> {
-        let mut below: HashMap<i64, Vec<i64>> = HashMap::new();
+    ) -> Result<HashMap<CollectionKey, BTreeSet<String>>> {
+        let mut below: HashMap<CollectionKey, Vec<CollectionKey>> = HashMap::new();
         for record in chosen {
             let flat = tree.flatten(&[&record.name], false)?;
-            below.insert(record.key, flat.iter().map(|r| r.key).collect());
+            below.insert(
+                record.key.clone(),
+                flat.iter().map(|r| r.key.clone()).collect(),
+            );
         }
-        let keys: BTreeSet<i64> = below.values().flatten().copied().collect();
-        let keys: Vec<i64> = keys.into_iter().collect();
+        let keys: BTreeSet<CollectionKey> = below.values().flatten().cloned().collect();
+        let keys: Vec<CollectionKey> = keys.into_iter().collect();
         let summaries = self.context.fetch_summaries(session, &keys).await?;
         let types = self.types_by_id(session).await?;
         Ok(below

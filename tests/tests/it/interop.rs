@@ -26,7 +26,7 @@ fn registry_only() -> ImportOptions {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn imports_give_the_same_repository_as_those_of_the_reference() {
-    for (theirs, ours) in Place::both().into_iter().zip(Place::both()) {
+    for (theirs, ours) in Place::all().zip(Place::all()) {
         theirs.create_by_reference(&["--no-collections"]);
         let butler = ours.create().await;
         for name in REGISTRY_DATA {
@@ -89,7 +89,7 @@ async fn importing_again_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn repositories_with_collections_of_all_types_read_the_same() {
-    for place in Place::both() {
+    for place in Place::all() {
         place.create_by_reference(&["--data", "base.yaml,datasets.yaml", "--with-files"]);
         assert_same(
             "Python",
@@ -121,7 +121,7 @@ fn span(begin: &str, end: &str) -> Timespan {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_write_to_one_repository_in_turn() {
-    for place in Place::both() {
+    for place in Place::all() {
         let butler = place.create().await;
         for name in ["base.yaml", "datasets.yaml"] {
             butler

@@ -10,7 +10,7 @@ use super::fixture::{
     Calibrations, Repository, add_calibrations, bias, dataset_type, detector, hours, names,
     new_ref, register,
 };
-use super::{assert_error, behaviours};
+use super::{assert_error, collection_behaviours};
 
 const COLLECTION: &str = "Cam1/calibs";
 
@@ -355,7 +355,7 @@ async fn associations_of_a_chain_are_those_below_it(repository: &Repository) {
     }
 }
 
-behaviours!(
+collection_behaviours!(
     lookups_follow_validity,
     overlapping_ranges_are_refused,
     ranges_that_meet_do_not_overlap,

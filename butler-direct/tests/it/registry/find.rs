@@ -8,7 +8,7 @@ use super::fixture::{
     Repository, add_calibrations, data_id, dataset_type, detector, detector_and_filter, find,
     hours, names, register, universe,
 };
-use super::{assert_error, behaviours};
+use super::{assert_error, collection_behaviours};
 
 async fn the_first_collection_that_has_it_wins(repository: &Repository) {
     let registry = &repository.registry;
@@ -283,7 +283,7 @@ async fn a_type_that_is_no_calibration_is_found_beside_calibrations(repository: 
     assert_eq!(found, None);
 }
 
-behaviours!(
+collection_behaviours!(
     the_first_collection_that_has_it_wins,
     nothing_is_found_where_there_is_nothing,
     nested_chains_are_searched_depth_first,

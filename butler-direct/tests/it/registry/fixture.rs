@@ -17,8 +17,8 @@ use butler_core::registry::{InsertMode, Registry, RegistryWriter};
 use butler_core::storage_class::StorageClassRegistry;
 use butler_core::timespan::Timespan;
 use butler_direct::db::{Access, ConnectOptions, Database, Location};
-use butler_direct::registry::SqlRegistry;
 use butler_direct::registry::versions::SchemaVersions;
+use butler_direct::registry::{CollectionKeys, SqlRegistry};
 use butler_sphgeom::{Box as LonLatBox, Region};
 use butler_tests::postgres::TestSchema;
 use uuid::Uuid;
@@ -34,8 +34,12 @@ pub(crate) struct Repository {
 impl Repository {
     /// In memory, with a single connection.
     pub(crate) async fn sqlite() -> Self {
-        let versions = SchemaVersions::newest();
-        Self::create(Location::SqliteMemory, None, None, &versions).await
+        Self::sqlite_with(&SchemaVersions::newest()).await
+    }
+
+    /// In memory, with a schema of given versions.
+    pub(crate) async fn sqlite_with(versions: &SchemaVersions) -> Self {
+        Self::create(Location::SqliteMemory, None, None, versions).await
     }
 
     /// In a file.
@@ -124,6 +128,11 @@ impl Repository {
             other => panic!("{other:?} is no SQLite file"),
         }
     }
+}
+
+/// A schema whose tables refer to collections by their names.
+pub(crate) fn names_as_keys() -> SchemaVersions {
+    SchemaVersions::newest().with_collection_keys(CollectionKeys::Names)
 }
 
 pub(crate) fn storage_classes() -> Arc<StorageClassRegistry> {
