@@ -485,6 +485,29 @@ pub(crate) async fn add_calibrations(registry: &dyn RegistryWriter) -> Calibrati
     Calibrations { g, r }
 }
 
+/// The CALIBRATION collection of [`add_calibration_collection`].
+pub(crate) const CALIBS: &str = "calib";
+
+/// What [`add_calibrations`] makes, and a CALIBRATION collection without anything.
+pub(crate) async fn add_calibration_collection(registry: &dyn RegistryWriter) -> Calibrations {
+    let all = add_calibrations(registry).await;
+    register(registry, CALIBS, CollectionType::Calibration).await;
+    all
+}
+
+/// Certifies datasets in [`CALIBS`], each for a timespan of its own.
+pub(crate) async fn certify_each(
+    registry: &dyn RegistryWriter,
+    validity: &[(&DatasetRef, Timespan)],
+) {
+    for (dataset, timespan) in validity {
+        registry
+            .certify(CALIBS, std::slice::from_ref(*dataset), *timespan)
+            .await
+            .unwrap();
+    }
+}
+
 /// Registers a collection.
 pub(crate) async fn register(registry: &dyn RegistryWriter, name: &str, kind: CollectionType) {
     registry
