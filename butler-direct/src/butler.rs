@@ -12,7 +12,7 @@ use butler_core::storage_class::StorageClassRegistry;
 use crate::config::{ButlerConfig, ButlerKind, ConfigReader, DatabaseUrl};
 use crate::datastores::{SharedDatastore, open_datastore};
 use crate::db::{Access, Database, Location};
-use crate::registry::SqlRegistry;
+use crate::registry::{DatasetTypeOverrides, SqlRegistry};
 use crate::resource::{ResourcePath, Resources};
 
 /// The attribute in which a repository notes that it keeps observation metadata (ObsCore) tables.
@@ -133,7 +133,10 @@ impl DirectButler {
             )));
         }
         let database = connect(&config, access, options.max_connections).await?;
-        let registry = SqlRegistry::open(database, storage_classes(&config)?).await?;
+        let overrides = DatasetTypeOverrides::from_config(config.config())?;
+        let registry = SqlRegistry::open(database, storage_classes(&config)?)
+            .await?
+            .with_overrides(overrides);
         Self::assemble(config, registry, options).await
     }
 

@@ -7,8 +7,8 @@ use butler_core::error::Result;
 use crate::butler::{DirectButler, OpenOptions, connect, storage_classes};
 use crate::config::{ButlerConfig, ConfigReader, Seed, SeedOptions};
 use crate::db::Access;
-use crate::registry::SqlRegistry;
 use crate::registry::versions::SchemaVersions;
+use crate::registry::{DatasetTypeOverrides, SqlRegistry};
 use crate::resource::{ResourcePath, Resources};
 
 /// How a new repository is made.
@@ -106,5 +106,8 @@ async fn create_database(
         OpenOptions::default().max_connections,
     )
     .await?;
-    SqlRegistry::create(database, universe, versions, storage_classes(config)?).await
+    let overrides = DatasetTypeOverrides::from_config(config.config())?;
+    let registry =
+        SqlRegistry::create(database, universe, versions, storage_classes(config)?).await?;
+    Ok(registry.with_overrides(overrides))
 }

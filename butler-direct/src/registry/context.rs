@@ -8,6 +8,7 @@ use butler_core::dimensions::{DimensionGroup, DimensionUniverse};
 
 use super::collection_keys::CollectionKeys;
 use super::dataset_types::DatasetTypeRecord;
+use super::overrides::DatasetTypeOverrides;
 use super::versions::SchemaVersions;
 use crate::db::Database;
 
@@ -21,6 +22,7 @@ pub(crate) struct Context {
     pub(super) database: Database,
     pub(super) universe: DimensionUniverse,
     pub(super) versions: SchemaVersions,
+    pub(super) overrides: DatasetTypeOverrides,
     groups: RwLock<HashMap<i64, DimensionGroup>>,
     dataset_types: RwLock<DatasetTypes>,
 }
@@ -36,12 +38,14 @@ impl Context {
         database: Database,
         universe: DimensionUniverse,
         versions: SchemaVersions,
+        overrides: DatasetTypeOverrides,
     ) -> Self {
         let groups = HashMap::from([(0, universe.empty_group().clone())]);
         Self {
             database,
             universe,
             versions,
+            overrides,
             groups: RwLock::new(groups),
             dataset_types: RwLock::default(),
         }

@@ -15,9 +15,11 @@ mod dimension_records;
 mod expand;
 mod file_records;
 pub mod locations;
+mod overrides;
 mod record_sql;
 mod skypix;
 mod sql_registry;
+mod sql_writer;
 mod summaries;
 pub mod tables;
 mod transaction;
@@ -25,5 +27,6 @@ pub mod versions;
 
 pub use collection_keys::{CollectionKey, CollectionKeys};
 pub use file_records::RecordMode;
+pub use overrides::DatasetTypeOverrides;
 pub use sql_registry::SqlRegistry;
 pub use transaction::RegistryTransaction;

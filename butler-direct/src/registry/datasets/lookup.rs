@@ -116,7 +116,7 @@ impl Context {
             (Dialect::Sqlite, Some(Param::Timespan(_))) => params.len() + 2,
             _ => params.len() + 1,
         };
-        params.push(Param::from(dataset_type.dataset_type.name()));
+        params.push(Param::from(&dataset_type.stored_name));
         let sql = format!(
             "SELECT f.dataset_id, f.{key}, r.name, t.id, t.storage_class, t.dimensions_key,
                     t.calibration_association_table
@@ -137,7 +137,7 @@ impl Context {
         let current = match rows.first() {
             Some(row) => {
                 row.int(3)? == dataset_type.id
-                    && row.text(4)? == &**dataset_type.dataset_type.storage_class_name()
+                    && row.text(4)? == &*dataset_type.stored_storage_class
                     && row.int(5)? == dataset_type.dimensions_key
                     && row.opt_text(6)? == dataset_type.calibs.as_deref()
             }
