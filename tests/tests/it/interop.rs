@@ -27,9 +27,14 @@ fn registry_only() -> ImportOptions {
 #[tokio::test(flavor = "multi_thread")]
 async fn imports_give_the_same_repository_as_those_of_the_reference() {
     for (theirs, ours) in Place::all().zip(Place::all()) {
-        theirs.create_by_reference(&["--no-collections"]);
+        // The larger files say nothing more about collections.
+        let data = match theirs.names_as_keys() {
+            true => &REGISTRY_DATA[..3],
+            false => &REGISTRY_DATA[..],
+        };
+        theirs.create_by_reference(&["--no-collections", "--data", &data.join(",")]);
         let butler = ours.create().await;
-        for name in REGISTRY_DATA {
+        for name in data {
             butler
                 .import_file(&registry_data(name), &registry_only(), &NoProgress)
                 .await

@@ -77,6 +77,11 @@ impl Place {
         self.dir.path()
     }
 
+    /// Whether repositories here refer to collections by name.
+    pub(crate) fn names_as_keys(&self) -> bool {
+        self.names_as_keys
+    }
+
     pub(crate) fn schema(&self) -> Option<&TestSchema> {
         self.schema.as_ref()
     }

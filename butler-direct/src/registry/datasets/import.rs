@@ -265,6 +265,8 @@ impl Context {
                         JOIN {temporary} AS t ON d.id = t.dataset_id)"
             ))
             .await?;
+        // In the order of `insert_new`, lest two clients wait for each other.
+        self.update_summary(session, &batch.run.key, update).await?;
         let (date_type, date) = self.ingest_date();
         let hole = match (self.database.dialect(), date_type) {
             (Dialect::Postgres, SqlType::Timestamp) => "CAST($1 AS text)::timestamp",
@@ -279,7 +281,6 @@ impl Context {
         if let Err(error) = session.try_execute(&sql, &[date]).await {
             return Ok(Err(error));
         }
-        self.update_summary(session, &batch.run.key, update).await?;
         let names = quote_all(columns.iter().map(|c| &c.name));
         let sql = format!(
             "INSERT INTO {} ({names}) SELECT DISTINCT {names} FROM {temporary} ORDER BY {}",
