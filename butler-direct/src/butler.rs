@@ -12,7 +12,7 @@ use butler_core::storage_class::StorageClassRegistry;
 use crate::config::{ButlerConfig, ButlerKind, ConfigReader, DatabaseUrl};
 use crate::datastores::{SharedDatastore, open_datastore};
 use crate::db::{Access, Database, Location};
-use crate::registry::SqlRegistry;
+use crate::registry::{DatasetTypeOverrides, SqlRegistry};
 use crate::resource::{ResourcePath, Resources};
 
 /// The attribute in which a repository notes that it keeps observation metadata (ObsCore) tables.
@@ -101,6 +101,9 @@ impl DirectButler {
     /// malformed, or is that of a repository behind a server; [`Error::UnsupportedVersion`] if the
     /// repository is of a version that cannot be handled; [`Error::Database`] if the database
     /// cannot be reached.
+    ///
+    /// A repository with an ObsCore table, which the reference's `obscore` manager keeps up with the
+    /// datasets, can be read; opening it for writing is [`Error::UnsupportedVersion`].
     pub async fn open(repository: &str, mut options: OpenOptions) -> Result<Self> {
         let resources = options.resources.take().unwrap_or_default();
         let reader = ConfigReader::new(resources.clone()).search_path(options.search_path.clone());
@@ -133,7 +136,10 @@ impl DirectButler {
             )));
         }
         let database = connect(&config, access, options.max_connections).await?;
-        let registry = SqlRegistry::open(database, storage_classes(&config)?).await?;
+        let overrides = DatasetTypeOverrides::from_config(config.config())?;
+        let registry = SqlRegistry::open(database, storage_classes(&config)?)
+            .await?
+            .with_overrides(overrides);
         Self::assemble(config, registry, options).await
     }
 
@@ -295,6 +301,10 @@ pub(crate) fn storage_classes(config: &ButlerConfig) -> Result<Arc<StorageClassR
 }
 
 /// Refuses to write to a repository whose ObsCore table would be left behind.
+///
+/// The reference's `obscore` manager adds and removes rows of that table with the datasets of
+/// configured RUN collections, or with the members of one TAGGED collection; this library does not.
+/// Reading does not touch the table.
 async fn refuse_obscore(registry: &SqlRegistry) -> Result<()> {
     match registry.attributes().await?.get(OBSCORE_ATTRIBUTE) {
         None => Ok(()),

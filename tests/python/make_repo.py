@@ -1,7 +1,8 @@
 """Create and fill a repository with the reference implementation.
 
 Usage: ``make_repo.py ROOT [--db URL --namespace NAME] [--data FILE,FILE…] [--datastore KIND] [--s3 s3://…]
-[--with-files] [--python-formats] [--no-collections]``.
+[--with-files] [--python-formats] [--no-collections] [--collections MANAGER]
+[--obscore]``.
 
 ``--data``
     Files of the package's ``registry_data``, imported in this order and without a datastore. ``all`` (the default)
@@ -14,6 +15,12 @@ Usage: ``make_repo.py ROOT [--db URL --namespace NAME] [--data FILE,FILE…] [--
     Needs ``base.yaml``.
 ``--python-formats``
     Puts datasets in formats that are Python's own (pickle, ECSV, a disassembled composite), into ``files/python``.
+
+``--collections``
+    ``numbers`` (default) or ``names``: what tables refer to collections by.
+
+``--obscore``
+    Adds the manager that keeps an ObsCore table of the datasets of type ``bias``.
 
 Unless ``--no-collections``, tagged, calibration and chained collections are made over the datasets of
 ``datasets.yaml`` and over the files.
@@ -57,6 +64,24 @@ ALL_DATA = [
 FILE_DATASTORE = "lsst.daf.butler.datastores.fileDatastore.FileDatastore"
 MEMORY_DATASTORE = "lsst.daf.butler.datastores.inMemoryDatastore.InMemoryDatastore"
 CHAINED_DATASTORE = "lsst.daf.butler.datastores.chainedDatastore.ChainedDatastore"
+NAME_KEYS = "lsst.daf.butler.registry.collections.nameKey.NameKeyCollectionManager"
+OBSCORE = "lsst.daf.butler.registry.obscore.ObsCoreLiveTableManager"
+OBSCORE_SETTINGS = {
+    "namespace": "daf_butler_obscore",
+    "version": 0,
+    "table_name": "obscore",
+    "collection_type": "RUN",
+    "facility_name": "test",
+    "obs_collection": "test",
+    "collections": [],
+    "dataset_types": {
+        "bias": {
+            "dataproduct_type": "image",
+            "calib_level": 0,
+            "obs_id_fmt": "{records[detector].full_name}",
+        },
+    },
+}
 JSON_FORMATTER = "lsst.daf.butler.formatters.json.JsonFormatter"
 METRICS = "lsst.daf.butler.tests.MetricsExample"
 
@@ -78,6 +103,10 @@ def configuration(arguments):
         config["registry", "db"] = arguments.db
     if arguments.namespace:
         config["registry", "namespace"] = arguments.namespace
+    if arguments.collections == "names":
+        config["registry", "managers", "collections"] = NAME_KEYS
+    if arguments.obscore:
+        config["registry", "managers", "obscore"] = {"cls": OBSCORE, "config": OBSCORE_SETTINGS}
     match arguments.datastore:
         case "file":
             config["datastore"] = {"cls": FILE_DATASTORE, "root": "<butlerRoot>", **files}
@@ -296,6 +325,8 @@ def main():
     parser.add_argument("--with-files", action="store_true")
     parser.add_argument("--python-formats", action="store_true")
     parser.add_argument("--no-collections", action="store_true")
+    parser.add_argument("--obscore", action="store_true")
+    parser.add_argument("--collections", default="numbers", choices=["numbers", "names"])
     arguments = parser.parse_args()
     Butler.makeRepo(arguments.root, config=configuration(arguments), forceConfigRoot=False)
     butler = Butler.from_config(arguments.root, writeable=True)

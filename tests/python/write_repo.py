@@ -1,6 +1,6 @@
 """Write to a repository with the reference implementation.
 
-Usage: ``write_repo.py REPO``, with a list of steps on standard input, each ``{"do": name, …}``:
+Usage: ``write_repo.py REPO [--outcomes]``, with a list of steps on standard input, each ``{"do": name, …}``:
 
 ``import``        file, directory, transfer: import an export file; without a transfer mode, files are left out
 ``export``        file, directory: export all datasets with all collections, files being copied
@@ -12,18 +12,31 @@ Usage: ``write_repo.py REPO``, with a list of steps on standard input, each ``{"
 ``certify``       collection, dataset_type, run, begin, end: certify them, times being ISO TAI
 ``decertify``     collection, dataset_type, begin, end
 ``prune``         dataset_type, run: remove datasets and files
+``dataset_type``  name, dimensions, storage_class, is_calibration: register a dataset type
+``prepend``       name, children: put collections at the front of a chain
+``datasets``      run, dataset_type, datasets: import datasets, each ``{"id", "data_id"}``
 
 Prints ``{"contents": {id: content}}``: what was put.
+
+With ``--outcomes``, it says ``ready`` on standard error before it reads the steps, and a step that fails does not
+end it: ``outcomes`` has ``ok`` or the name of the exception for each. A step that fails because SQLite's file is locked
+is tried again, as is one with ``"again": true`` that conflicts with what another process was writing.
 """
 
 import json
 import logging
 import sys
+import time as clock
+import uuid
 import warnings
 
 import astropy.time
 from canonical import show
-from lsst.daf.butler import Butler, CollectionType, Timespan
+import sqlalchemy.exc
+from lsst.daf.butler import Butler, CollectionType, DatasetRef, DatasetType, Timespan
+from lsst.daf.butler.registry import ConflictingDefinitionError
+
+ATTEMPTS = 200
 
 
 def time(text):
@@ -70,14 +83,63 @@ def perform(butler, step, contents):
             registry.decertify(step["collection"], step["dataset_type"], span)
         case "prune":
             butler.pruneDatasets(found(butler, step), purge=True, unstore=True)
+        case "dataset_type":
+            registry.registerDatasetType(
+                DatasetType(
+                    step["name"],
+                    step["dimensions"],
+                    step["storage_class"],
+                    universe=butler.dimensions,
+                    isCalibration=step["is_calibration"],
+                )
+            )
+        case "prepend":
+            butler.collections.prepend_chain(step["name"], step["children"])
+        case "datasets":
+            dataset_type = butler.get_dataset_type(step["dataset_type"])
+            refs = [
+                DatasetRef(
+                    dataset_type,
+                    registry.expandDataId(dataset["data_id"]),
+                    run=step["run"],
+                    id=uuid.UUID(dataset["id"]),
+                )
+                for dataset in step["datasets"]
+            ]
+            registry._importDatasets(refs)
         case other:
             raise ValueError(f"unknown step {other}")
+
+
+def may_pass(error, step):
+    """Say whether a failure is due to what another process is doing just now."""
+    if isinstance(error, sqlalchemy.exc.OperationalError):
+        return "database is locked" in str(error)
+    collision = (ConflictingDefinitionError, sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError)
+    return step.get("again", False) and isinstance(error, collision)
+
+
+def outcome_of(butler, step, contents):
+    for attempt in range(ATTEMPTS):
+        try:
+            perform(butler, step, contents)
+            return "ok"
+        except Exception as error:
+            if attempt + 1 == ATTEMPTS or not may_pass(error, step):
+                print(step, repr(error), file=sys.stderr)
+                return type(error).__name__
+        clock.sleep(0.05)
+        butler.registry.refresh()
 
 
 def main():
     """Run as a command."""
     butler = Butler.from_config(sys.argv[1], writeable=True)
     contents = {}
+    if "--outcomes" in sys.argv:
+        print("ready", file=sys.stderr, flush=True)
+        show({"outcomes": [outcome_of(butler, step, contents) for step in json.load(sys.stdin)]})
+        return
     for step in json.load(sys.stdin):
         perform(butler, step, contents)
     show({"contents": contents})

@@ -31,7 +31,7 @@ pub struct Script {
     command: Command,
     input: Vec<u8>,
     /// An empty home, so that neither settings of a person nor a home that cannot be read matter.
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl Script {
@@ -55,7 +55,7 @@ impl Script {
             name: name.to_owned(),
             command,
             input: Vec::new(),
-            _home: home,
+            home,
         }
     }
 
@@ -107,6 +107,13 @@ impl Script {
         serde_json::from_str(&stdout).unwrap_or_else(|error| {
             panic!("{name} did not print JSON ({error}):\n{stdout}\n{stderr}")
         })
+    }
+
+    /// The command that runs it, for those who talk to it meanwhile; without input. The home it has
+    /// is empty, and gone with the second value.
+    #[must_use]
+    pub fn into_command(self) -> (Command, TempDir) {
+        (self.command, self.home)
     }
 
     /// Runs it to its end, whatever that is.

@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::ddl::DdlWriter;
 use super::dialect::{Dialect, quote};
-use super::error::{SqlError, SqlErrorKind};
+use super::error::SqlError;
 use super::param::Param;
 use super::references::ReferenceChecks;
 use super::schema::TableSpec;
@@ -230,6 +230,10 @@ impl Database {
         self.inner.namespace.as_deref()
     }
 
+    fn namespace_or_default(&self) -> &str {
+        self.namespace().unwrap_or("public")
+    }
+
     /// What may be done to the database.
     pub fn access(&self) -> Access {
         self.inner.access
@@ -369,7 +373,10 @@ impl Database {
         self.require_writeable()?;
         let connection = match &self.inner.pool {
             Pool::Postgres(pool) => {
-                Connection::PostgresTransaction(pool.begin().await.map_err(busy)?)
+                // Locks protect what is looked up after them, which a server that is set up for
+                // another level would not show.
+                let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+                Connection::PostgresTransaction(pool.begin_with(begin).await.map_err(busy)?)
             }
             Pool::Sqlite(pool) => Connection::SqliteTransaction(
                 pool.begin_with("BEGIN IMMEDIATE").await.map_err(busy)?,
@@ -392,6 +399,24 @@ impl Database {
         }
     }
 
+    /// Keeps other clients from creating tables in the namespace until the end of the
+    /// transaction, after waiting for those that are at it. What is looked up afterwards is what
+    /// they left.
+    ///
+    /// There is one lock for all tables: clients that create several in one transaction would
+    /// otherwise have to agree on an order. On SQLite a transaction excludes all others anyway.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn lock_definitions(&self, session: &mut Session) -> Result<()> {
+        if self.dialect() == Dialect::Postgres {
+            let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+            let key = format!("butler definitions in {}", self.namespace_or_default());
+            session.execute(sql, &[Param::from(key)]).await?;
+        }
+        Ok(())
+    }
+
     /// Creates a table that other clients may be creating at the same time. The session must be a
     /// transaction.
     ///
@@ -401,14 +426,19 @@ impl Database {
         if self.table_exists(session, &spec.name).await? {
             return Ok(());
         }
-        // PostgreSQL's IF NOT EXISTS does not see what others have not yet committed; it then
-        // waits for them and fails on an index of its catalogue.
+        self.lock_definitions(session).await?;
+        if self.table_exists(session, &spec.name).await? {
+            return Ok(());
+        }
+        // Clients of the reference implementation know nothing of the lock. PostgreSQL's IF NOT
+        // EXISTS does not see what they have not yet committed; it then waits for them, and fails
+        // on an index of its catalogue or on the finished table.
         let savepoint = session.savepoint().await?;
         for statement in self.ddl().create(spec, true) {
             let Err(error) = session.try_execute_script(statement).await else {
                 continue;
             };
-            if error.kind != SqlErrorKind::Unique {
+            if !error.kind.is_already_there() {
                 return Err(error.into());
             }
             session.rollback_to(savepoint).await?;
@@ -430,10 +460,7 @@ impl Database {
                 "SELECT 1::bigint FROM pg_catalog.pg_class AS c
                    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
                   WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v')",
-                vec![
-                    Param::from(self.namespace().unwrap_or("public")),
-                    Param::from(name),
-                ],
+                vec![Param::from(self.namespace_or_default()), Param::from(name)],
             ),
             Dialect::Sqlite => (
                 "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?1",
@@ -451,11 +478,13 @@ impl Database {
         }
     }
 
-    /// Creates the PostgreSQL schema of the repository unless it is there.
+    /// Creates the PostgreSQL schema of the repository unless it is there. The session must be a
+    /// transaction; until its end no other client creates tables there.
     ///
     /// # Errors
     /// Any database error.
     pub async fn ensure_namespace(&self, session: &mut Session) -> Result<()> {
+        self.lock_definitions(session).await?;
         if let (Dialect::Postgres, Some(namespace)) = (self.dialect(), self.namespace()) {
             let sql = "SELECT 1::bigint FROM pg_catalog.pg_namespace WHERE nspname = $1";
             if session

@@ -154,6 +154,7 @@ impl DdlWriter<'_> {
             (_, SqlType::Float) => "FLOAT",
             (_, SqlType::Bool) => "BOOLEAN",
             (_, SqlType::String { length }) if length <= 32 => return format!("VARCHAR({length})"),
+            (_, SqlType::Varchar) => "VARCHAR",
             (_, SqlType::String { .. } | SqlType::Text | SqlType::Base64) => "TEXT",
             (Dialect::Postgres, SqlType::Uuid) => "UUID",
             (Dialect::Sqlite, SqlType::Uuid) => "CHAR(32)",

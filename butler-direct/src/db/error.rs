@@ -20,8 +20,18 @@ pub enum SqlErrorKind {
     Disconnected,
     /// The statement names a table or column that is not there.
     MissingTable,
+    /// The statement creates a table, index, sequence or schema that is there already.
+    Duplicate,
     /// Anything else.
     Other,
+}
+
+impl SqlErrorKind {
+    /// Whether a definition failed because what it defines is there already: PostgreSQL reports
+    /// what another client creates at the same time as a violation of its catalogue's indexes.
+    pub fn is_already_there(self) -> bool {
+        matches!(self, Self::Duplicate | Self::Unique)
+    }
 }
 
 /// A failed statement.
@@ -86,6 +96,8 @@ fn classify(error: &sqlx::Error) -> SqlErrorKind {
                 SqlErrorKind::Busy
             }
             Some("42P01" | "42703") => SqlErrorKind::MissingTable,
+            // duplicate_table (an index or a sequence as well), duplicate_schema, duplicate_object.
+            Some("42P07" | "42P06" | "42710") => SqlErrorKind::Duplicate,
             // admin_shutdown, crash_shutdown, cannot_connect_now.
             Some("57P01" | "57P02" | "57P03") => SqlErrorKind::Disconnected,
             Some("1") if error.message().starts_with("no such table") => SqlErrorKind::MissingTable,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use butler_core::time::civil_from_days;
 use butler_core::timespan::Timespan;
 use sqlx::Arguments;
 use sqlx::postgres::types::PgRange;
@@ -101,9 +102,11 @@ impl Param {
                 SqlType::Bool => add_pg(args, None::<bool>),
                 SqlType::Uuid => add_pg(args, None::<Uuid>),
                 SqlType::Timespan => add_pg(args, None::<PgRange<i64>>),
-                SqlType::String { .. } | SqlType::Text | SqlType::Base64 | SqlType::Timestamp => {
-                    add_pg(args, None::<String>)
-                }
+                SqlType::String { .. }
+                | SqlType::Text
+                | SqlType::Varchar
+                | SqlType::Base64
+                | SqlType::Timestamp => add_pg(args, None::<String>),
             },
             Self::Bool(value) => add_pg(args, *value),
             Self::Int(value) => add_pg(args, *value),
@@ -187,25 +190,6 @@ pub(crate) fn format_timestamp(micros: i64) -> String {
         seconds / 60 % 60,
         seconds % 60
     )
-}
-
-/// Proleptic Gregorian date of a day number counted from 1970-01-01.
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    // Count from 0000-03-01 in eras of 400 years, so that the leap day ends each year.
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_index = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-    let month = if month_index < 10 {
-        month_index + 3
-    } else {
-        month_index - 9
-    };
-    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
 fn add_pg<'q, T: Encode<'q, Postgres> + Type<Postgres>>(

@@ -23,6 +23,8 @@ pub enum SqlType {
     },
     /// Unbounded string.
     Text,
+    /// Unbounded string, declared as `VARCHAR`.
+    Varchar,
     /// Bytes, stored as base64 text.
     Base64,
     /// Dataset ID: `UUID` on PostgreSQL, 32 hexadecimal digits on SQLite.

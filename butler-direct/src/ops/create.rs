@@ -2,13 +2,13 @@
 
 use butler_core::config::Config;
 use butler_core::dimensions::DimensionUniverse;
-use butler_core::error::{Error, Result};
+use butler_core::error::Result;
 
 use crate::butler::{DirectButler, OpenOptions, connect, storage_classes};
 use crate::config::{ButlerConfig, ConfigReader, Seed, SeedOptions};
 use crate::db::Access;
-use crate::registry::SqlRegistry;
-use crate::registry::versions::{SchemaVersions, configured_managers};
+use crate::registry::versions::SchemaVersions;
+use crate::registry::{DatasetTypeOverrides, SqlRegistry};
 use crate::resource::{ResourcePath, Resources};
 
 /// How a new repository is made.
@@ -63,7 +63,7 @@ impl DirectButler {
         };
         let defaults = reader.defaults().await?;
         let mut seed = Seed::new(&options.config, &defaults, &seed_options)?;
-        check_managers(&seed.config)?;
+        let versions = SchemaVersions::from_config(&seed.config)?;
         let file = seed
             .write(
                 &resources,
@@ -73,7 +73,7 @@ impl DirectButler {
             )
             .await?;
         let config = reader.complete(&seed.config, Some(file.clone())).await?;
-        match create_database(&config, universe).await {
+        match create_database(&config, universe, &versions).await {
             Ok(registry) => {
                 let open = OpenOptions {
                     writeable: true,
@@ -98,6 +98,7 @@ impl DirectButler {
 async fn create_database(
     config: &ButlerConfig,
     universe: DimensionUniverse,
+    versions: &SchemaVersions,
 ) -> Result<SqlRegistry> {
     let database = connect(
         config,
@@ -105,38 +106,8 @@ async fn create_database(
         OpenOptions::default().max_connections,
     )
     .await?;
-    let versions = SchemaVersions::newest();
-    SqlRegistry::create(database, universe, &versions, storage_classes(config)?).await
-}
-
-/// Refuses a configuration that asks for parts of the schema that are not known.
-fn check_managers(config: &Config) -> Result<()> {
-    let Some(managers) = config.subset(".registry.managers")? else {
-        return Ok(());
-    };
-    for name in managers.as_map().keys() {
-        let known = configured_managers().find(|(known, _)| known == name);
-        let given = match managers.subset(name) {
-            Ok(Some(section)) => section.get_str("cls")?.map(str::to_owned),
-            _ => managers.get_str(name)?.map(str::to_owned),
-        };
-        match (known, given) {
-            (Some((_, class)), Some(given)) if given != class => {
-                return Err(Error::unsupported_version(
-                    format!("the manager '{name}' of a new repository"),
-                    given,
-                    class,
-                ));
-            }
-            (None, Some(given)) => {
-                return Err(Error::unsupported_version(
-                    format!("the manager '{name}' of a new repository"),
-                    given,
-                    "repositories without it",
-                ));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+    let overrides = DatasetTypeOverrides::from_config(config.config())?;
+    let registry =
+        SqlRegistry::create(database, universe, versions, storage_classes(config)?).await?;
+    Ok(registry.with_overrides(overrides))
 }

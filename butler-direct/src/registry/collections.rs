@@ -10,14 +10,16 @@ use std::sync::Arc;
 use butler_core::collections::CollectionType;
 use butler_core::error::{Error, Result};
 
+use super::collection_keys::{CollectionKey, CollectionKeys};
+use super::context::Context;
 use crate::db::schema::SqlType;
-use crate::db::{Database, Dialect, Param, Row, Session, SqlErrorKind};
+use crate::db::{Dialect, Param, Row, Session, SqlErrorKind};
 
 /// A collection as the database knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CollectionRecord {
     /// Key in the `collection` table.
-    pub key: i64,
+    pub key: CollectionKey,
     /// Name.
     pub name: Arc<str>,
     /// Type.
@@ -30,7 +32,7 @@ pub struct CollectionRecord {
 #[derive(Debug, Clone, Default)]
 pub struct CollectionTree {
     records: HashMap<Arc<str>, CollectionRecord>,
-    by_key: HashMap<i64, Arc<str>>,
+    by_key: HashMap<CollectionKey, Arc<str>>,
 }
 
 impl CollectionTree {
@@ -43,10 +45,8 @@ impl CollectionTree {
     }
 
     /// The collection with that key, if it is in the tree.
-    pub fn by_key(&self, key: i64) -> Option<&CollectionRecord> {
-        self.by_key
-            .get(&key)
-            .and_then(|name| self.records.get(name))
+    pub fn by_key(&self, key: &CollectionKey) -> Option<&CollectionRecord> {
+        self.by_key.get(key).and_then(|name| self.records.get(name))
     }
 
     /// All collections of the tree, sorted by name.
@@ -85,7 +85,7 @@ impl CollectionTree {
             let Some(record) = self.records.get(name) else {
                 continue;
             };
-            if !seen.insert(record.key) {
+            if !seen.insert(&record.key) {
                 continue;
             }
             if record.kind == CollectionType::Chained {
@@ -100,12 +100,12 @@ impl CollectionTree {
         Ok(result)
     }
 
-    fn from_rows(rows: &[Row]) -> Result<Self> {
+    fn from_rows(keys: CollectionKeys, rows: &[Row]) -> Result<Self> {
         let mut tree = Self::default();
-        let mut chains: HashMap<i64, Vec<(i64, Arc<str>)>> = HashMap::new();
+        let mut chains: HashMap<CollectionKey, Vec<(i64, Arc<str>)>> = HashMap::new();
         for row in rows {
-            let (key, name) = (row.int(0)?, row.shared_text(1)?);
-            if let Some(parent) = row.opt_int(3)? {
+            let (key, name) = (keys.read(row, 0)?, row.shared_text(1)?);
+            if let Some(parent) = keys.read_optional(row, 3)? {
                 let place = row.opt_int(4)?.unwrap_or_default();
                 chains
                     .entry(parent)
@@ -115,7 +115,7 @@ impl CollectionTree {
             if !tree.records.contains_key(&name) {
                 let kind = collection_type(row.int(2)?, &name)?;
                 let record = CollectionRecord {
-                    key,
+                    key: key.clone(),
                     name: Arc::clone(&name),
                     kind,
                     children: Vec::new(),
@@ -156,132 +156,6 @@ pub(super) fn missing(names: &[&str]) -> Error {
     })
 }
 
-/// Fetches the named collections and all that is below them. Names that are not there are absent
-/// from the result.
-///
-/// # Errors
-/// Any database error.
-pub async fn fetch<S: AsRef<str>>(session: &mut Session, names: &[S]) -> Result<CollectionTree> {
-    let database = session.database().clone();
-    let (collection, chain) = (
-        database.table("collection"),
-        database.table("collection_chain"),
-    );
-    let (no_key, no_place) = match database.dialect() {
-        Dialect::Postgres => ("NULL::bigint", "NULL::smallint"),
-        Dialect::Sqlite => ("NULL", "NULL"),
-    };
-    // UNION, not UNION ALL: a chain reached by two ways is expanded once.
-    let sql = format!(
-        "WITH RECURSIVE tree(collection_id, name, type, parent, position) AS (
-             SELECT collection_id, name, type, {no_key}, {no_place}
-               FROM {collection} WHERE {}
-             UNION
-             SELECT c.collection_id, c.name, c.type, l.parent, l.position
-               FROM tree JOIN {chain} AS l ON l.parent = tree.collection_id
-                         JOIN {collection} AS c ON c.collection_id = l.child
-         )
-         SELECT collection_id, name, type, parent, position FROM tree",
-        database.in_array("name", 1)
-    );
-    let names = Param::Texts(names.iter().map(|name| name.as_ref().into()).collect());
-    CollectionTree::from_rows(&session.fetch_all(&sql, &[names]).await?)
-}
-
-/// Fetches all collections.
-///
-/// # Errors
-/// Any database error.
-pub async fn fetch_all(session: &mut Session) -> Result<CollectionTree> {
-    let database = session.database().clone();
-    let (collection, chain) = (
-        database.table("collection"),
-        database.table("collection_chain"),
-    );
-    let sql = format!(
-        "SELECT c.collection_id, c.name, c.type, l.parent, l.position
-           FROM {collection} AS c LEFT JOIN {chain} AS l ON l.child = c.collection_id"
-    );
-    CollectionTree::from_rows(&session.fetch_all(&sql, &[]).await?)
-}
-
-/// The one collection of that name.
-///
-/// # Errors
-/// [`Error::MissingCollection`], or any database error.
-pub async fn find(session: &mut Session, name: &str) -> Result<CollectionRecord> {
-    fetch(session, &[name]).await?.get(name).cloned()
-}
-
-/// Registers a collection and says whether it is new.
-///
-/// # Errors
-/// [`Error::ConflictingDefinition`] when a collection of that name and another type is there;
-/// [`Error::InvalidArgument`] when the name is empty.
-pub async fn register(
-    session: &mut Session,
-    name: &str,
-    kind: CollectionType,
-    doc: Option<&str>,
-) -> Result<(CollectionRecord, bool)> {
-    if name.is_empty() {
-        return Err(Error::InvalidArgument(
-            "a collection needs a name".to_owned(),
-        ));
-    }
-    let database = session.database().clone();
-    let collection = database.table("collection");
-    let (columns, key) = match database.dialect() {
-        Dialect::Postgres => {
-            let sequence = database
-                .table(&database.ddl().sequence_name("collection", "collection_id"))
-                .replace('\'', "''");
-            (
-                "collection_id, name, type, doc",
-                format!("nextval('{sequence}'), "),
-            )
-        }
-        Dialect::Sqlite => ("name, type, doc", String::new()),
-    };
-    let (one, two, three) = match database.dialect() {
-        Dialect::Postgres => ("$1", "$2", "$3"),
-        Dialect::Sqlite => ("?1", "?2", "?3"),
-    };
-    // The look-up comes first so that registering what is there costs no sequence value.
-    if let Ok(record) = fetch(session, &[name]).await?.get(name) {
-        return checked(record.clone(), kind).map(|record| (record, false));
-    }
-    let sql = format!(
-        "INSERT INTO {collection} ({columns}) VALUES ({key}{one}, {two}, {three})
-         ON CONFLICT (name) DO NOTHING RETURNING collection_id"
-    );
-    let params = [
-        Param::from(name),
-        Param::Int(kind.to_int()),
-        Param::or_null(doc, SqlType::Text),
-    ];
-    let Some(row) = session.fetch_optional(&sql, &params).await? else {
-        // Another client registered it between the look-up and the insertion.
-        let record = find(session, name).await?;
-        return checked(record, kind).map(|record| (record, false));
-    };
-    let key = row.int(0)?;
-    if kind == CollectionType::Run {
-        let sql = format!(
-            "INSERT INTO {} (collection_id) VALUES ({one})",
-            database.table("run")
-        );
-        session.execute(&sql, &[Param::Int(key)]).await?;
-    }
-    let record = CollectionRecord {
-        key,
-        name: name.into(),
-        kind,
-        children: Vec::new(),
-    };
-    Ok((record, true))
-}
-
 fn checked(record: CollectionRecord, kind: CollectionType) -> Result<CollectionRecord> {
     if record.kind == kind {
         return Ok(record);
@@ -293,115 +167,284 @@ fn checked(record: CollectionRecord, kind: CollectionType) -> Result<CollectionR
     )))
 }
 
-/// Removes a collection; the memberships of its datasets go with it, and the datasets themselves
-/// when it is a RUN.
-///
-/// # Errors
-/// [`Error::MissingCollection`]; [`Error::OrphanedRecord`] when the collection is part of a chain,
-/// or when a RUN holds datasets that a datastore still stores.
-pub async fn remove(session: &mut Session, name: &str) -> Result<()> {
-    let record = find(session, name).await?;
-    let database = session.database().clone();
-    let parents = parents(session, record.key).await?;
-    if !parents.is_empty() {
-        return Err(Error::OrphanedRecord(format!(
-            "Collection '{name}' is a child of the CHAINED collection(s) '{}'; remove it from them \
-             first.",
-            parents.join("', '")
-        )));
+impl Context {
+    /// Fetches the named collections and all that is below them. Names that are not there are absent
+    /// from the result.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub(super) async fn fetch_collections<S: AsRef<str>>(
+        &self,
+        session: &mut Session,
+        names: &[S],
+    ) -> Result<CollectionTree> {
+        let database = &self.database;
+        let (collection, chain) = (
+            database.table("collection"),
+            database.table("collection_chain"),
+        );
+        let keys = self.keys();
+        let key = keys.column();
+        let (no_parent, parent) = (keys.null(database.dialect()), keys.cast("l.parent"));
+        let no_place = match database.dialect() {
+            Dialect::Postgres => "NULL::smallint",
+            Dialect::Sqlite => "NULL",
+        };
+        // UNION, not UNION ALL: a chain reached by two ways is expanded once.
+        let sql = format!(
+            "WITH RECURSIVE tree(key, name, type, parent, position) AS (
+             SELECT {key}, name, type, {no_parent}, {no_place}
+               FROM {collection} WHERE {}
+             UNION
+             SELECT c.{key}, c.name, c.type, {parent}, l.position
+               FROM tree JOIN {chain} AS l ON l.parent = tree.key
+                         JOIN {collection} AS c ON c.{key} = l.child
+         )
+         SELECT key, name, type, parent, position FROM tree",
+            database.in_array("name", 1)
+        );
+        let names = Param::Texts(names.iter().map(|name| name.as_ref().into()).collect());
+        CollectionTree::from_rows(keys, &session.fetch_all(&sql, &[names]).await?)
     }
-    let one = database.dialect().placeholder(1);
-    let sql = format!(
-        "DELETE FROM {} WHERE collection_id = {one}",
-        database.table("collection")
-    );
-    match session.try_execute(&sql, &[Param::Int(record.key)]).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind == SqlErrorKind::ForeignKey => {
-            Err(Error::OrphanedRecord(format!(
-                "Collection '{name}' cannot be removed: its datasets are still referred to, by a \
-                 datastore or by another collection. Prune or unstore them first."
-            )))
+
+    /// Fetches all collections.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub(super) async fn fetch_all_collections(
+        &self,
+        session: &mut Session,
+    ) -> Result<CollectionTree> {
+        let database = &self.database;
+        let (collection, chain) = (
+            database.table("collection"),
+            database.table("collection_chain"),
+        );
+        let keys = self.keys();
+        let key = keys.column();
+        let sql = format!(
+            "SELECT c.{key}, c.name, c.type, l.parent, l.position
+           FROM {collection} AS c LEFT JOIN {chain} AS l ON l.child = c.{key}"
+        );
+        CollectionTree::from_rows(keys, &session.fetch_all(&sql, &[]).await?)
+    }
+
+    /// The one collection of that name.
+    ///
+    /// # Errors
+    /// [`Error::MissingCollection`], or any database error.
+    pub(super) async fn find_collection(
+        &self,
+        session: &mut Session,
+        name: &str,
+    ) -> Result<CollectionRecord> {
+        self.fetch_collections(session, &[name])
+            .await?
+            .get(name)
+            .cloned()
+    }
+
+    /// Registers a collection and says whether it is new.
+    ///
+    /// # Errors
+    /// [`Error::ConflictingDefinition`] when a collection of that name and another type is there;
+    /// [`Error::InvalidArgument`] when the name is empty.
+    pub(super) async fn register_collection(
+        &self,
+        session: &mut Session,
+        name: &str,
+        kind: CollectionType,
+        doc: Option<&str>,
+    ) -> Result<(CollectionRecord, bool)> {
+        if name.is_empty() {
+            return Err(Error::InvalidArgument(
+                "a collection needs a name".to_owned(),
+            ));
         }
-        Err(error) => Err(error.into()),
+        let database = &self.database;
+        let collection = database.table("collection");
+        let keys = self.keys();
+        let (columns, key) = match (keys, database.dialect()) {
+            (CollectionKeys::Numbers, Dialect::Postgres) => {
+                let sequence = database
+                    .table(&database.ddl().sequence_name("collection", keys.column()))
+                    .replace('\'', "''");
+                (
+                    "collection_id, name, type, doc",
+                    format!("nextval('{sequence}'), "),
+                )
+            }
+            _ => ("name, type, doc", String::new()),
+        };
+        let (one, two, three) = match database.dialect() {
+            Dialect::Postgres => ("$1", "$2", "$3"),
+            Dialect::Sqlite => ("?1", "?2", "?3"),
+        };
+        // The look-up comes first so that registering what is there costs no sequence value.
+        if let Ok(record) = self.fetch_collections(session, &[name]).await?.get(name) {
+            return checked(record.clone(), kind).map(|record| (record, false));
+        }
+        let sql = format!(
+            "INSERT INTO {collection} ({columns}) VALUES ({key}{one}, {two}, {three})
+         ON CONFLICT (name) DO NOTHING RETURNING {}",
+            keys.column()
+        );
+        let params = [
+            Param::from(name),
+            Param::Int(kind.to_int()),
+            Param::or_null(doc, SqlType::Text),
+        ];
+        let Some(row) = session.fetch_optional(&sql, &params).await? else {
+            // Another client registered it between the look-up and the insertion.
+            let record = self.find_collection(session, name).await?;
+            return checked(record, kind).map(|record| (record, false));
+        };
+        let key = keys.read(&row, 0)?;
+        if kind == CollectionType::Run {
+            let sql = format!(
+                "INSERT INTO {} ({}) VALUES ({one})",
+                database.table("run"),
+                keys.column()
+            );
+            session.execute(&sql, &[key.param()]).await?;
+        }
+        let record = CollectionRecord {
+            key,
+            name: name.into(),
+            kind,
+            children: Vec::new(),
+        };
+        Ok((record, true))
     }
-}
 
-/// Names of the chains that hold the collection as a direct child, sorted.
-///
-/// # Errors
-/// Any database error.
-pub async fn parents(session: &mut Session, key: i64) -> Result<Vec<String>> {
-    let database = session.database().clone();
-    let sql = format!(
-        "SELECT DISTINCT c.name FROM {} AS l JOIN {} AS c ON c.collection_id = l.parent
+    /// Removes a collection; the memberships of its datasets go with it, and the datasets themselves
+    /// when it is a RUN.
+    ///
+    /// # Errors
+    /// [`Error::MissingCollection`]; [`Error::OrphanedRecord`] when the collection is part of a chain,
+    /// or when a RUN holds datasets that a datastore still stores.
+    pub(super) async fn remove_collection(&self, session: &mut Session, name: &str) -> Result<()> {
+        let record = self.find_collection(session, name).await?;
+        let database = &self.database;
+        let parents = self.parent_chains(session, &record.key).await?;
+        if !parents.is_empty() {
+            return Err(Error::OrphanedRecord(format!(
+                "Collection '{name}' is a child of the CHAINED collection(s) '{}'; remove it from them \
+             first.",
+                parents.join("', '")
+            )));
+        }
+        let one = database.dialect().placeholder(1);
+        let sql = format!(
+            "DELETE FROM {} WHERE {} = {one}",
+            database.table("collection"),
+            self.keys().column()
+        );
+        match session.try_execute(&sql, &[record.key.param()]).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind == SqlErrorKind::ForeignKey => {
+                Err(Error::OrphanedRecord(format!(
+                    "Collection '{name}' cannot be removed: its datasets are still referred to, by a \
+                 datastore or by another collection. Prune or unstore them first."
+                )))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Names of the chains that hold the collection as a direct child, sorted.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub(super) async fn parent_chains(
+        &self,
+        session: &mut Session,
+        key: &CollectionKey,
+    ) -> Result<Vec<String>> {
+        let database = &self.database;
+        let sql = format!(
+            "SELECT DISTINCT c.name FROM {} AS l JOIN {} AS c ON c.{} = l.parent
           WHERE l.child = {} ORDER BY 1",
-        database.table("collection_chain"),
-        database.table("collection"),
-        database.dialect().placeholder(1)
-    );
-    let rows = session.fetch_all(&sql, &[Param::Int(key)]).await?;
-    rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
-}
-
-/// The names of the chains that hold each of the collections as a direct child.
-///
-/// # Errors
-/// Any database error.
-pub async fn parents_of(
-    session: &mut Session,
-    keys: Vec<i64>,
-) -> Result<HashMap<i64, BTreeSet<String>>> {
-    let database = session.database().clone();
-    let sql = format!(
-        "SELECT l.child, c.name FROM {} AS l JOIN {} AS c ON c.collection_id = l.parent WHERE {}",
-        database.table("collection_chain"),
-        database.table("collection"),
-        database.in_array("l.child", 1)
-    );
-    let mut parents: HashMap<i64, BTreeSet<String>> = HashMap::new();
-    for row in session.fetch_all(&sql, &[Param::Ints(keys)]).await? {
-        parents
-            .entry(row.int(0)?)
-            .or_default()
-            .insert(row.text(1)?.to_owned());
+            database.table("collection_chain"),
+            database.table("collection"),
+            self.keys().column(),
+            database.dialect().placeholder(1)
+        );
+        let rows = session.fetch_all(&sql, &[key.param()]).await?;
+        rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
     }
-    Ok(parents)
-}
 
-/// The documentation of collections, by key; collections without any are absent.
-///
-/// # Errors
-/// Any database error.
-pub async fn documentation(session: &mut Session, keys: Vec<i64>) -> Result<HashMap<i64, String>> {
-    let database = session.database().clone();
-    let sql = format!(
-        "SELECT collection_id, doc FROM {} WHERE {} AND doc <> ''",
-        database.table("collection"),
-        database.in_array("collection_id", 1)
-    );
-    let rows = session.fetch_all(&sql, &[Param::Ints(keys)]).await?;
-    rows.iter()
-        .map(|row| Ok((row.int(0)?, row.text(1)?.to_owned())))
-        .collect()
-}
-
-/// Sets or clears the documentation of a collection.
-///
-/// # Errors
-/// [`Error::MissingCollection`], or any database error.
-pub async fn set_documentation(session: &mut Session, name: &str, doc: Option<&str>) -> Result<()> {
-    let database: Database = session.database().clone();
-    let dialect = database.dialect();
-    let sql = format!(
-        "UPDATE {} SET doc = {} WHERE name = {}",
-        database.table("collection"),
-        dialect.placeholder(1),
-        dialect.placeholder(2)
-    );
-    let params = [Param::or_null(doc, SqlType::Text), Param::from(name)];
-    if session.execute(&sql, &params).await? == 0 {
-        return Err(missing(&[name]));
+    /// The names of the chains that hold each of the collections as a direct child.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub(super) async fn parent_chains_of(
+        &self,
+        session: &mut Session,
+        keys: &[CollectionKey],
+    ) -> Result<HashMap<CollectionKey, BTreeSet<String>>> {
+        let database = &self.database;
+        let sql = format!(
+            "SELECT l.child, c.name FROM {} AS l JOIN {} AS c ON c.{} = l.parent WHERE {}",
+            database.table("collection_chain"),
+            database.table("collection"),
+            self.keys().column(),
+            database.in_array("l.child", 1)
+        );
+        let mut parents: HashMap<CollectionKey, BTreeSet<String>> = HashMap::new();
+        for row in session.fetch_all(&sql, &[self.keys().array(keys)]).await? {
+            parents
+                .entry(self.keys().read(&row, 0)?)
+                .or_default()
+                .insert(row.text(1)?.to_owned());
+        }
+        Ok(parents)
     }
-    Ok(())
+
+    /// The documentation of collections, by key; collections without any are absent.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub(super) async fn collection_docs(
+        &self,
+        session: &mut Session,
+        keys: &[CollectionKey],
+    ) -> Result<HashMap<CollectionKey, String>> {
+        let database = &self.database;
+        let sql = format!(
+            "SELECT {}, doc FROM {} WHERE {} AND doc <> ''",
+            self.keys().column(),
+            database.table("collection"),
+            database.in_array(self.keys().column(), 1)
+        );
+        let rows = session.fetch_all(&sql, &[self.keys().array(keys)]).await?;
+        rows.iter()
+            .map(|row| Ok((self.keys().read(row, 0)?, row.text(1)?.to_owned())))
+            .collect()
+    }
+
+    /// Sets or clears the documentation of a collection.
+    ///
+    /// # Errors
+    /// [`Error::MissingCollection`], or any database error.
+    pub(super) async fn set_collection_doc(
+        &self,
+        session: &mut Session,
+        name: &str,
+        doc: Option<&str>,
+    ) -> Result<()> {
+        let database = &self.database;
+        let dialect = database.dialect();
+        let sql = format!(
+            "UPDATE {} SET doc = {} WHERE name = {}",
+            database.table("collection"),
+            dialect.placeholder(1),
+            dialect.placeholder(2)
+        );
+        let params = [Param::or_null(doc, SqlType::Text), Param::from(name)];
+        if session.execute(&sql, &params).await? == 0 {
+            return Err(missing(&[name]));
+        }
+        Ok(())
+    }
 }

@@ -6,7 +6,9 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use butler_core::dimensions::{DimensionGroup, DimensionUniverse};
 
+use super::collection_keys::CollectionKeys;
 use super::dataset_types::DatasetTypeRecord;
+use super::overrides::DatasetTypeOverrides;
 use super::versions::SchemaVersions;
 use crate::db::Database;
 
@@ -20,6 +22,7 @@ pub(crate) struct Context {
     pub(super) database: Database,
     pub(super) universe: DimensionUniverse,
     pub(super) versions: SchemaVersions,
+    pub(super) overrides: DatasetTypeOverrides,
     groups: RwLock<HashMap<i64, DimensionGroup>>,
     dataset_types: RwLock<DatasetTypes>,
 }
@@ -35,15 +38,22 @@ impl Context {
         database: Database,
         universe: DimensionUniverse,
         versions: SchemaVersions,
+        overrides: DatasetTypeOverrides,
     ) -> Self {
         let groups = HashMap::from([(0, universe.empty_group().clone())]);
         Self {
             database,
             universe,
             versions,
+            overrides,
             groups: RwLock::new(groups),
             dataset_types: RwLock::default(),
         }
+    }
+
+    /// What the tables refer to collections by.
+    pub(super) fn keys(&self) -> CollectionKeys {
+        self.versions.collection_keys()
     }
 
     pub(super) fn group(&self, key: i64) -> Option<DimensionGroup> {

@@ -14,8 +14,12 @@ use crate::db::{Dialect, Param, Row, Session, SqlErrorKind};
 /// A dataset type as the database knows it.
 #[derive(Debug, Clone)]
 pub(crate) struct DatasetTypeRecord {
-    /// The definition.
+    /// The definition, as this client knows it.
     pub dataset_type: Arc<DatasetType>,
+    /// The name in the database.
+    pub stored_name: Arc<str>,
+    /// The storage class in the database.
+    pub stored_storage_class: Arc<str>,
     /// ID in the `dataset_type` table.
     pub id: i64,
     /// Number of the dimension group.
@@ -76,7 +80,10 @@ impl Context {
             self.database.table("dataset_type"),
             self.database.in_array("name", 1)
         );
-        let wanted = Param::Texts(names.iter().map(|name| Arc::clone(name)).collect());
+        let stored = names
+            .iter()
+            .filter_map(|name| self.overrides.stored_name(name));
+        let wanted = Param::Texts(stored.map(Into::into).collect());
         let mut found = HashMap::new();
         let rows = session.fetch_all(&sql, &[wanted]).await?;
         for record in self.dataset_types_from_rows(session, &rows).await? {
@@ -100,12 +107,15 @@ impl Context {
         session: &mut Session,
         name: &str,
     ) -> Result<Option<Arc<DatasetTypeRecord>>> {
+        let Some(stored) = self.overrides.stored_name(name) else {
+            return Ok(None);
+        };
         let sql = format!(
             "SELECT {COLUMNS} FROM {} WHERE name = {}",
             self.database.table("dataset_type"),
             self.database.dialect().placeholder(1)
         );
-        let Some(row) = session.fetch_optional(&sql, &[Param::from(name)]).await? else {
+        let Some(row) = session.fetch_optional(&sql, &[Param::from(stored)]).await? else {
             self.forget_dataset_type(name);
             return Ok(None);
         };
@@ -154,17 +164,20 @@ impl Context {
         }
     }
 
-    /// All dataset types, sorted by name.
+    /// All dataset types that this client can name, sorted by name.
     pub(super) async fn all_dataset_types(
         &self,
         session: &mut Session,
     ) -> Result<Vec<Arc<DatasetTypeRecord>>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM {} ORDER BY name",
+            "SELECT {COLUMNS} FROM {}",
             self.database.table("dataset_type")
         );
         let rows = session.fetch_all(&sql, &[]).await?;
-        self.dataset_types_from_rows(session, &rows).await
+        let mut all = self.dataset_types_from_rows(session, &rows).await?;
+        all.retain(|record| self.overrides.is_visible(&record.stored_name));
+        all.sort_unstable_by(|a, b| a.dataset_type.name().cmp(b.dataset_type.name()));
+        Ok(all)
     }
 
     async fn dataset_types_from_rows(
@@ -191,13 +204,14 @@ impl Context {
         row: &Row,
         groups: &HashMap<i64, DimensionGroup>,
     ) -> Result<Arc<DatasetTypeRecord>> {
-        let (id, name, dimensions_key) = (row.int(0)?, row.text(1)?, row.int(3)?);
+        let (id, dimensions_key) = (row.int(0)?, row.int(3)?);
+        let (stored_name, stored_class) = (row.text(1)?, row.text(2)?);
         let calibs: Option<Arc<str>> = row.opt_text(5)?.map(Into::into);
         if let Some(known) = self.dataset_type_by_id(id) {
             // IDs are given anew on SQLite, and definitions can be edited by hand.
             let definition = &known.dataset_type;
-            if **definition.name() == *name
-                && **definition.storage_class_name() == *row.text(2)?
+            if *known.stored_name == *stored_name
+                && *known.stored_storage_class == *stored_class
                 && known.dimensions_key == dimensions_key
                 && known.calibs == calibs
             {
@@ -213,9 +227,14 @@ impl Context {
                 format!("it refers to dimension group {dimensions_key}, which is not defined"),
             )
         })?;
-        let dataset_type = DatasetType::new(name, group, row.text(2)?, calibs.is_some())?;
+        let name = self.overrides.client_name(stored_name);
+        let class = self.overrides.storage_class(stored_name);
+        let class = class.unwrap_or(stored_class);
+        let dataset_type = DatasetType::new(name, group, class, calibs.is_some())?;
         let record = Arc::new(DatasetTypeRecord {
             dataset_type: Arc::new(dataset_type),
+            stored_name: stored_name.into(),
+            stored_storage_class: stored_class.into(),
             id,
             dimensions_key,
             tags: row.shared_text(4)?,
@@ -264,15 +283,16 @@ impl Context {
         if let Some(record) = self.find_dataset_type(session, dataset_type.name()).await? {
             return same_definition(dataset_type, &record).map(|()| false);
         }
+        let stored_name = self.new_stored_name(dataset_type)?;
         let key = self.save_group(session, group).await?;
         let tags = tags_name(key);
         self.database
-            .ensure_table(session, &tags_table(&tags, group))
+            .ensure_table(session, &tags_table(&tags, group, self.keys()))
             .await?;
         let calibs = if dataset_type.is_calibration() {
             let name = calibs_name(key);
             self.database
-                .ensure_table(session, &calibs_table(&name, group))
+                .ensure_table(session, &calibs_table(&name, group, self.keys()))
                 .await?;
             Param::from(name)
         } else {
@@ -295,7 +315,7 @@ impl Context {
             holes.join(", ")
         );
         let params = [
-            Param::from(dataset_type.name()),
+            Param::from(stored_name),
             Param::from(dataset_type.storage_class_name()),
             Param::Int(key),
             Param::from(tags),
@@ -310,6 +330,25 @@ impl Context {
             None => Err(Error::Internal(format!(
                 "dataset type '{}' was neither inserted nor found",
                 dataset_type.name()
+            ))),
+        }
+    }
+
+    /// The name under which a dataset type that is not there goes into the database.
+    fn new_stored_name<'n>(&'n self, dataset_type: &'n DatasetType) -> Result<&'n str> {
+        let name = &**dataset_type.name();
+        let Some(stored) = self.overrides.stored_name(name) else {
+            return Err(Error::ConflictingDefinition(format!(
+                "Dataset type '{name}' is known as '{}' to this client, by its configuration; only a \
+                 client without that rename can register a type of this name.",
+                self.overrides.client_name(name)
+            )));
+        };
+        match self.overrides.storage_class(stored) {
+            None => Ok(stored),
+            Some(class) => Err(Error::ConflictingDefinition(format!(
+                "Dataset type '{stored}' has the storage class '{class}' for this client, by its \
+                 configuration; only a client without that override can register it.",
             ))),
         }
     }
@@ -329,12 +368,15 @@ impl Context {
                 "'{name}' is a component; only whole dataset types can be removed"
             )));
         }
+        let Some(stored) = self.overrides.stored_name(name) else {
+            return Ok(());
+        };
         let sql = format!(
             "DELETE FROM {} WHERE name = {}",
             self.database.table("dataset_type"),
             self.database.dialect().placeholder(1)
         );
-        let done = session.try_execute(&sql, &[Param::from(name)]).await;
+        let done = session.try_execute(&sql, &[Param::from(stored)]).await;
         self.forget_dataset_type(name);
         match done {
             Ok(_) => Ok(()),

@@ -25,8 +25,10 @@ impl Context {
         let database = self.database.clone();
         let keys = database.table("dimension_graph_key");
         let definitions = database.table("dimension_graph_definition");
+        database.lock_definitions(session).await?;
         if database.dialect() == Dialect::Postgres {
-            // Two clients that register the same group at once must agree on one number.
+            // Two clients that register the same group at once must agree on one number; those of
+            // the reference implementation know this lock only.
             let lock = format!("LOCK TABLE {keys}, {definitions} IN EXCLUSIVE MODE");
             session.execute_script(lock).await?;
         }

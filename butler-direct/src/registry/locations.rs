@@ -164,17 +164,8 @@ impl Context {
         datastore: &str,
         ids: &[Uuid],
     ) -> Result<()> {
-        let sql = format!(
-            "DELETE FROM {} WHERE datastore_name = {} AND {}",
-            self.database.table("dataset_location"),
-            self.database.dialect().placeholder(1),
-            self.database.in_ids("dataset_id", 2)
-        );
-        for batch in ids.chunks(BATCH) {
-            let params = [Param::from(datastore), Param::Uuids(batch.to_vec())];
-            session.execute(&sql, &params).await?;
-        }
-        Ok(())
+        self.delete_rows(session, "dataset_location", datastore, ids)
+            .await
     }
 
     /// Moves locations of datasets to the trash; datasets that the datastore does not store are
@@ -257,9 +248,21 @@ impl Context {
         datastore: &str,
         ids: &[Uuid],
     ) -> Result<()> {
+        self.delete_rows(session, "dataset_location_trash", datastore, ids)
+            .await
+    }
+
+    /// Deletes a datastore's rows about datasets from one of the two tables of locations.
+    async fn delete_rows(
+        &self,
+        session: &mut Session,
+        table: &str,
+        datastore: &str,
+        ids: &[Uuid],
+    ) -> Result<()> {
         let sql = format!(
             "DELETE FROM {} WHERE datastore_name = {} AND {}",
-            self.database.table("dataset_location_trash"),
+            self.database.table(table),
             self.database.dialect().placeholder(1),
             self.database.in_ids("dataset_id", 2)
         );

@@ -5,6 +5,7 @@
 
 pub mod attributes;
 pub mod chains;
+mod collection_keys;
 pub mod collections;
 mod context;
 mod dataset_types;
@@ -14,14 +15,18 @@ mod dimension_records;
 mod expand;
 mod file_records;
 pub mod locations;
+mod overrides;
 mod record_sql;
 mod skypix;
 mod sql_registry;
+mod sql_writer;
 mod summaries;
 pub mod tables;
 mod transaction;
 pub mod versions;
 
+pub use collection_keys::{CollectionKey, CollectionKeys};
 pub use file_records::RecordMode;
+pub use overrides::DatasetTypeOverrides;
 pub use sql_registry::SqlRegistry;
 pub use transaction::RegistryTransaction;

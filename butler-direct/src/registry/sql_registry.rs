@@ -1,6 +1,6 @@
 //! [`SqlRegistry`]: the registry traits over a database.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,24 +8,23 @@ use butler_core::collections::{
     CollectionInfo, CollectionSummary, CollectionType, DatasetTypeWildcard,
 };
 use butler_core::datasets::{
-    DatasetIdMode, DatasetRef, DatasetType, split_dataset_type_name, validate_dataset_type_name,
+    DatasetRef, DatasetType, split_dataset_type_name, validate_dataset_type_name,
 };
 use butler_core::dimensions::{
     DataCoordinate, DataIdValue, DimensionElement, DimensionGroup, DimensionRecord,
     DimensionUniverse,
 };
 use butler_core::error::{Error, Result};
-use butler_core::registry::{
-    CollectionQuery, DatasetAssociation, InsertMode, Registry, RegistryWriter, SyncOutcome,
-};
+use butler_core::registry::{CollectionQuery, DatasetAssociation, Registry};
 use butler_core::storage_class::StorageClassRegistry;
 use butler_core::timespan::Timespan;
 use uuid::Uuid;
 
-use super::chains::ChainEdit;
-use super::collections::{self, CollectionRecord, CollectionTree};
+use super::collection_keys::CollectionKey;
+use super::collections::{CollectionRecord, CollectionTree};
 use super::context::Context;
 use super::datasets::lookup::Search;
+use super::overrides::DatasetTypeOverrides;
 use super::summaries::SummaryRecord;
 use super::transaction::RegistryTransaction;
 use super::versions::SchemaVersions;
@@ -67,7 +66,16 @@ impl SqlRegistry {
         }
         for spec in tables::static_tables(universe, versions) {
             for statement in database.ddl().create(&spec, false) {
-                session.execute_script(statement).await?;
+                if let Err(error) = session.try_execute_script(statement).await {
+                    return Err(match error.kind.is_already_there() {
+                        true => Error::ConflictingDefinition(format!(
+                            "{} holds tables of a Butler repository already, or another client is \
+                             creating one there: {error}",
+                            database.label()
+                        )),
+                        false => error.into(),
+                    });
+                }
             }
         }
         for (name, value) in versions.to_attributes() {
@@ -81,7 +89,12 @@ impl SqlRegistry {
         )
         .await?;
         session.commit().await?;
-        let context = Arc::new(Context::new(database, universe, versions.clone()));
+        let context = Arc::new(Context::new(
+            database,
+            universe,
+            versions.clone(),
+            DatasetTypeOverrides::default(),
+        ));
         Ok(Self {
             context,
             storage_classes,
@@ -109,11 +122,33 @@ impl SqlRegistry {
             )));
         };
         let universe = DimensionUniverse::parse(document)?;
-        let context = Arc::new(Context::new(database, universe, versions));
+        let context = Arc::new(Context::new(
+            database,
+            universe,
+            versions,
+            DatasetTypeOverrides::default(),
+        ));
         Ok(Self {
             context,
             storage_classes,
         })
+    }
+
+    /// The same registry for a client that knows dataset types by other names or storage classes
+    /// than those in the database.
+    #[must_use]
+    pub fn with_overrides(self, overrides: DatasetTypeOverrides) -> Self {
+        let old = &self.context;
+        let context = Context::new(
+            old.database.clone(),
+            old.universe,
+            old.versions.clone(),
+            overrides,
+        );
+        Self {
+            context: Arc::new(context),
+            ..self
+        }
     }
 
     /// The database.
@@ -151,13 +186,15 @@ impl SqlRegistry {
     /// [`Error::MissingCollection`], [`Error::CollectionType`].
     pub async fn run_dataset_ids(&self, run: &str) -> Result<Vec<Uuid>> {
         let mut session = self.context.database.read().await?;
-        let record = collections::find(&mut session, run).await?;
+        let record = self.context.find_collection(&mut session, run).await?;
         if record.kind != CollectionType::Run {
             return Err(Error::CollectionType(format!(
                 "'{run}' is not a RUN collection."
             )));
         }
-        self.context.run_dataset_ids(&mut session, record.key).await
+        self.context
+            .run_dataset_ids(&mut session, &record.key)
+            .await
     }
 
     /// The dimension records of an element that have one of the given values for some of its
@@ -257,7 +294,7 @@ fn select<'a>(
     chosen.retain(|record| {
         (query.types.is_empty() || query.types.contains(&record.kind))
             && (include_chains || record.kind != CollectionType::Chained)
-            && seen.insert(record.key)
+            && seen.insert(&record.key)
     });
     Ok(chosen)
 }
@@ -303,26 +340,28 @@ impl Registry for SqlRegistry {
     async fn collections(&self, query: &CollectionQuery) -> Result<Vec<CollectionInfo>> {
         let mut session = self.context.database.read().await?;
         let tree = if query.wildcard.patterns().is_empty() {
-            collections::fetch(&mut session, query.wildcard.names()).await?
+            self.context
+                .fetch_collections(&mut session, query.wildcard.names())
+                .await?
         } else {
-            collections::fetch_all(&mut session).await?
+            self.context.fetch_all_collections(&mut session).await?
         };
         let chosen = select(query, &tree)?;
-        let keys: Vec<i64> = chosen.iter().map(|record| record.key).collect();
+        let keys: Vec<CollectionKey> = chosen.iter().map(|r| r.key.clone()).collect();
         let docs = if query.with_doc {
-            collections::documentation(&mut session, keys.clone()).await?
+            self.context.collection_docs(&mut session, &keys).await?
         } else {
             HashMap::new()
         };
         let parents = if query.with_parents {
-            Some(collections::parents_of(&mut session, keys).await?)
+            Some(self.context.parent_chains_of(&mut session, &keys).await?)
         } else {
             None
         };
         let types = if query.with_dataset_types {
             let names = chosen.iter().map(|r| &*r.name).collect::<Vec<_>>();
             // The tree may lack what is below a chain that a pattern matched.
-            let tree = collections::fetch(&mut session, &names).await?;
+            let tree = self.context.fetch_collections(&mut session, &names).await?;
             Some(
                 self.dataset_type_names(&mut session, &tree, &chosen)
                     .await?,
@@ -349,11 +388,14 @@ impl Registry for SqlRegistry {
 
     async fn collection_summary(&self, name: &str) -> Result<CollectionSummary> {
         let mut session = self.context.database.read().await?;
-        let tree = collections::fetch(&mut session, &[name]).await?;
-        let keys: Vec<i64> = tree
+        let tree = self
+            .context
+            .fetch_collections(&mut session, &[name])
+            .await?;
+        let keys: Vec<CollectionKey> = tree
             .flatten(&[name], false)?
             .iter()
-            .map(|r| r.key)
+            .map(|r| r.key.clone())
             .collect();
         let mut merged = SummaryRecord::default();
         for summary in self
@@ -381,7 +423,10 @@ impl Registry for SqlRegistry {
             .context
             .remembered_dataset_type(&mut session, parent)
             .await?;
-        let tree = collections::fetch(&mut session, collections).await?;
+        let tree = self
+            .context
+            .fetch_collections(&mut session, collections)
+            .await?;
         let flat = tree.flatten(collections, false)?;
         for _ in 0..ATTEMPTS {
             let found = self
@@ -453,7 +498,10 @@ impl Registry for SqlRegistry {
             .context
             .dataset_type(&mut session, dataset_type)
             .await?;
-        let tree = collections::fetch(&mut session, collections).await?;
+        let tree = self
+            .context
+            .fetch_collections(&mut session, collections)
+            .await?;
         let flat = tree.flatten(collections, false)?;
         let found = self
             .context
@@ -462,7 +510,7 @@ impl Registry for SqlRegistry {
         found
             .into_iter()
             .map(|membership| {
-                let collection = tree.by_key(membership.collection).ok_or_else(|| {
+                let collection = tree.by_key(&membership.collection).ok_or_else(|| {
                     Error::Internal("a membership in a collection not asked for".to_owned())
                 })?;
                 Ok(DatasetAssociation {
@@ -483,14 +531,17 @@ impl SqlRegistry {
         session: &mut Session,
         tree: &CollectionTree,
         chosen: &[&CollectionRecord],
-    ) -> Result<HashMap<i64, BTreeSet<String>>> {
-        let mut below: HashMap<i64, Vec<i64>> = HashMap::new();
+    ) -> Result<HashMap<CollectionKey, BTreeSet<String>>> {
+        let mut below: HashMap<CollectionKey, Vec<CollectionKey>> = HashMap::new();
         for record in chosen {
             let flat = tree.flatten(&[&record.name], false)?;
-            below.insert(record.key, flat.iter().map(|r| r.key).collect());
+            below.insert(
+                record.key.clone(),
+                flat.iter().map(|r| r.key.clone()).collect(),
+            );
         }
-        let keys: BTreeSet<i64> = below.values().flatten().copied().collect();
-        let keys: Vec<i64> = keys.into_iter().collect();
+        let keys: BTreeSet<CollectionKey> = below.values().flatten().cloned().collect();
+        let keys: Vec<CollectionKey> = keys.into_iter().collect();
         let summaries = self.context.fetch_summaries(session, &keys).await?;
         let types = self.types_by_id(session).await?;
         Ok(below
@@ -506,132 +557,5 @@ impl SqlRegistry {
                 (key, names)
             })
             .collect())
-    }
-}
-
-/// Runs one operation in a transaction of its own.
-macro_rules! in_transaction {
-    ($self:ident, $transaction:ident => $operation:expr) => {{
-        let mut $transaction = $self.begin().await?;
-        let result = $operation.await?;
-        $transaction.commit().await?;
-        Ok(result)
-    }};
-}
-
-#[async_trait]
-impl RegistryWriter for SqlRegistry {
-    async fn register_collection(
-        &self,
-        name: &str,
-        collection_type: CollectionType,
-        doc: Option<&str>,
-    ) -> Result<bool> {
-        in_transaction!(self, t => t.register_collection(name, collection_type, doc))
-    }
-
-    async fn remove_collection(&self, name: &str) -> Result<()> {
-        in_transaction!(self, t => t.remove_collection(name))
-    }
-
-    async fn set_collection_doc(&self, name: &str, doc: Option<&str>) -> Result<()> {
-        in_transaction!(self, t => t.set_collection_doc(name, doc))
-    }
-
-    async fn set_collection_chain(&self, parent: &str, children: &[String]) -> Result<()> {
-        in_transaction!(self, t => t.edit_chain(parent, ChainEdit::Replace, children))
-    }
-
-    async fn prepend_collection_chain(&self, parent: &str, children: &[String]) -> Result<()> {
-        in_transaction!(self, t => t.edit_chain(parent, ChainEdit::Prepend, children))
-    }
-
-    async fn extend_collection_chain(&self, parent: &str, children: &[String]) -> Result<()> {
-        in_transaction!(self, t => t.edit_chain(parent, ChainEdit::Extend, children))
-    }
-
-    async fn remove_from_collection_chain(&self, parent: &str, children: &[String]) -> Result<()> {
-        in_transaction!(self, t => t.edit_chain(parent, ChainEdit::Remove, children))
-    }
-
-    async fn register_dataset_type(&self, dataset_type: &DatasetType) -> Result<bool> {
-        in_transaction!(self, t => t.register_dataset_type(dataset_type))
-    }
-
-    async fn remove_dataset_type(&self, name: &str) -> Result<()> {
-        in_transaction!(self, t => t.remove_dataset_type(name))
-    }
-
-    async fn insert_dimension_records(
-        &self,
-        element: DimensionElement,
-        records: &[DimensionRecord],
-        mode: InsertMode,
-    ) -> Result<()> {
-        in_transaction!(self, t => t.insert_dimension_records(element, records, mode))
-    }
-
-    async fn sync_dimension_record(
-        &self,
-        record: &DimensionRecord,
-        update: bool,
-    ) -> Result<SyncOutcome> {
-        in_transaction!(self, t => t.sync_dimension_record(record, update))
-    }
-
-    async fn insert_datasets(
-        &self,
-        dataset_type: &str,
-        data_ids: &[DataCoordinate],
-        run: &str,
-        mode: DatasetIdMode,
-    ) -> Result<Vec<DatasetRef>> {
-        in_transaction!(self, t => t.insert_datasets(dataset_type, data_ids, run, mode))
-    }
-
-    async fn import_datasets(&self, datasets: &[DatasetRef]) -> Result<()> {
-        in_transaction!(self, t => t.import_datasets(datasets))
-    }
-
-    async fn remove_datasets(&self, ids: &[Uuid]) -> Result<()> {
-        let mut transaction = self.begin().await?;
-        transaction.remove_datasets(ids).await?;
-        transaction.commit().await
-    }
-
-    async fn associate(&self, collection: &str, datasets: &[DatasetRef]) -> Result<()> {
-        in_transaction!(self, t => t.associate(collection, datasets))
-    }
-
-    async fn disassociate(&self, collection: &str, datasets: &[DatasetRef]) -> Result<()> {
-        in_transaction!(self, t => t.disassociate(collection, datasets))
-    }
-
-    async fn certify(
-        &self,
-        collection: &str,
-        datasets: &[DatasetRef],
-        timespan: Timespan,
-    ) -> Result<()> {
-        in_transaction!(self, t => t.certify(collection, datasets, timespan))
-    }
-
-    async fn decertify(
-        &self,
-        collection: &str,
-        dataset_type: &str,
-        timespan: Timespan,
-        data_ids: Option<&[DataCoordinate]>,
-    ) -> Result<()> {
-        in_transaction!(self, t => t.decertify(collection, dataset_type, timespan, data_ids))
-    }
-
-    async fn attributes(&self) -> Result<BTreeMap<String, String>> {
-        let mut session = self.context.database.read().await?;
-        attributes::fetch_all(&mut session).await
-    }
-
-    async fn set_attribute(&self, name: &str, value: &str, force: bool) -> Result<()> {
-        in_transaction!(self, t => t.set_attribute(name, value, force))
     }
 }

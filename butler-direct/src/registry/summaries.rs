@@ -7,6 +7,7 @@ use std::sync::Arc;
 use butler_core::dimensions::{DataCoordinate, DataIdValue};
 use butler_core::error::Result;
 
+use super::collection_keys::CollectionKey;
 use super::context::Context;
 use super::tables::governor_summary_name;
 use crate::db::bulk::{self, BulkColumn, OnConflict};
@@ -64,10 +65,10 @@ impl Context {
     pub(super) async fn update_summary(
         &self,
         session: &mut Session,
-        collection: i64,
+        collection: &CollectionKey,
         update: &SummaryUpdate,
     ) -> std::result::Result<(), SqlError> {
-        let key = BulkColumn::new("collection_id", SqlType::BigInt);
+        let key = BulkColumn::new(self.keys().reference(), self.keys().sql_type());
         let columns = [
             key.clone(),
             BulkColumn::new("dataset_type_id", SqlType::BigInt),
@@ -75,14 +76,14 @@ impl Context {
         let rows = update
             .dataset_type_ids
             .iter()
-            .map(|id| [Param::Int(collection), Param::Int(*id)]);
+            .map(|id| [collection.param(), Param::Int(*id)]);
         let table = self.database.table("collection_summary_dataset_type");
         bulk::upsert(session, &table, &columns, &OnConflict::Ignore, rows).await?;
         for (governor, values) in &update.governors {
             let columns = [key.clone(), BulkColumn::new(*governor, SqlType::Text)];
             let rows = values
                 .iter()
-                .map(|value| [Param::Int(collection), Param::from(value)]);
+                .map(|value| [collection.param(), Param::from(value)]);
             let table = self.database.table(&governor_summary_name(governor));
             bulk::upsert(session, &table, &columns, &OnConflict::Ignore, rows).await?;
         }
@@ -94,35 +95,34 @@ impl Context {
     pub(super) async fn fetch_summaries(
         &self,
         session: &mut Session,
-        collections: &[i64],
-    ) -> Result<HashMap<i64, SummaryRecord>> {
-        let mut summaries: HashMap<i64, SummaryRecord> = collections
+        collections: &[CollectionKey],
+    ) -> Result<HashMap<CollectionKey, SummaryRecord>> {
+        let mut summaries: HashMap<CollectionKey, SummaryRecord> = collections
             .iter()
-            .map(|key| (*key, SummaryRecord::default()))
+            .map(|key| (key.clone(), SummaryRecord::default()))
             .collect();
         if collections.is_empty() {
             return Ok(summaries);
         }
         let database = &self.database;
-        let filter = database.in_array("collection_id", 1);
+        let keys = self.keys();
+        let key = keys.reference();
+        let filter = database.in_array(key, 1);
         let mut parts = vec![format!(
-            "SELECT collection_id, dataset_type_id, NULL AS governor, NULL AS value FROM {} WHERE {filter}",
+            "SELECT {key}, dataset_type_id, NULL AS governor, NULL AS value FROM {} WHERE {filter}",
             database.table("collection_summary_dataset_type")
         )];
         for governor in self.universe.governor_dimensions() {
             let name = governor.name();
             parts.push(format!(
-                "SELECT collection_id, NULL, '{name}', {} FROM {} WHERE {filter}",
+                "SELECT {key}, NULL, '{name}', {} FROM {} WHERE {filter}",
                 crate::db::dialect::quote(name),
                 database.table(&governor_summary_name(name))
             ));
         }
         let sql = parts.join(" UNION ALL ");
-        for row in session
-            .fetch_all(&sql, &[Param::Ints(collections.to_vec())])
-            .await?
-        {
-            let summary = summaries.entry(row.int(0)?).or_default();
+        for row in session.fetch_all(&sql, &[keys.array(collections)]).await? {
+            let summary = summaries.entry(keys.read(&row, 0)?).or_default();
             if let Some(id) = row.opt_int(1)? {
                 summary.dataset_type_ids.insert(id);
             } else if let Some(governor) = self.universe.get(row.text(2)?) {

@@ -5,6 +5,7 @@ use butler_core::dimensions::{
     ColumnSpec, ColumnType, DimensionElement, DimensionGroup, DimensionUniverse, TopologicalSpace,
 };
 
+use super::collection_keys::{self, CollectionKeys};
 use super::versions::SchemaVersions;
 use crate::db::schema::{Field, ForeignKey, SqlType, TableSpec};
 
@@ -21,12 +22,13 @@ pub fn butler_attributes() -> TableSpec {
 
 /// All tables that a new repository starts with, in an order in which they can be created.
 pub fn static_tables(universe: DimensionUniverse, versions: &SchemaVersions) -> Vec<TableSpec> {
+    let keys = versions.collection_keys();
     let mut specs = vec![butler_attributes()];
     specs.extend(dimension_tables(universe));
     specs.extend(dimension_group_tables());
-    specs.extend(collection_tables());
+    specs.extend(collection_tables(keys));
     specs.extend(dataset_tables(versions));
-    specs.extend(summary_tables(universe));
+    specs.extend(summary_tables(universe, keys));
     specs.push(TableSpec::new(
         "opaque_meta",
         vec![Field::key("table_name", SqlType::String { length: 128 })],
@@ -276,45 +278,58 @@ fn dimension_group_tables() -> [TableSpec; 2] {
     ]
 }
 
-fn collection_key(column: &str) -> ForeignKey {
-    ForeignKey::new("collection", &[column], &["collection_id"])
+fn collection_key(keys: CollectionKeys, column: &str) -> ForeignKey {
+    ForeignKey::new("collection", &[column], &[keys.column()])
 }
 
-fn collection_tables() -> [TableSpec; 3] {
-    [
-        TableSpec::new(
+fn collection_tables(keys: CollectionKeys) -> [TableSpec; 3] {
+    let shared = [
+        Field::required("type", SqlType::SmallInt),
+        Field::nullable("doc", SqlType::Text),
+    ];
+    let mut collection = match keys {
+        CollectionKeys::Numbers => TableSpec::new(
             "collection",
             vec![
-                Field::auto_key("collection_id"),
-                Field::required("name", SqlType::String { length: 64_000 }),
-                Field::required("type", SqlType::SmallInt),
-                Field::nullable("doc", SqlType::Text),
+                Field::auto_key(keys.column()),
+                Field::required("name", collection_keys::NAME),
             ],
         )
         .unique(&["name"]),
+        CollectionKeys::Names => TableSpec::new(
+            "collection",
+            vec![Field::key(keys.column(), collection_keys::NAME)],
+        ),
+    };
+    collection.fields.extend(shared);
+    let own_type = keys.own_sql_type();
+    [
+        collection,
         TableSpec::new(
             "run",
             vec![
-                Field::key("collection_id", SqlType::BigInt),
+                Field::key(keys.column(), own_type),
                 Field::nullable("host", SqlType::String { length: 128 }),
                 Field::nullable("timespan", SqlType::Timespan),
             ],
         )
-        .foreign_key(collection_key("collection_id").cascade()),
+        .foreign_key(collection_key(keys, keys.column()).cascade()),
         TableSpec::new(
             "collection_chain",
             vec![
-                Field::key("parent", SqlType::BigInt),
+                Field::key("parent", own_type),
                 Field::key("position", SqlType::SmallInt),
-                Field::required("child", SqlType::BigInt),
+                Field::required("child", own_type),
             ],
         )
-        .foreign_key(collection_key("parent").cascade())
-        .foreign_key(collection_key("child")),
+        .foreign_key(collection_key(keys, "parent").cascade())
+        .foreign_key(collection_key(keys, "child")),
     ]
 }
 
 fn dataset_tables(versions: &SchemaVersions) -> [TableSpec; 2] {
+    let keys = versions.collection_keys();
+    let run = keys.run_reference();
     let ingest_date = if versions.ingest_date_is_tai() {
         SqlType::BigInt
     } else {
@@ -342,7 +357,7 @@ fn dataset_tables(versions: &SchemaVersions) -> [TableSpec; 2] {
                 Field::key("id", SqlType::Uuid),
                 Field::required("dataset_type_id", SqlType::BigInt),
                 Field::required("ingest_date", ingest_date),
-                Field::required("run_id", SqlType::BigInt),
+                Field::required(run, keys.sql_type()),
             ],
         )
         .foreign_key(ForeignKey::new(
@@ -350,7 +365,7 @@ fn dataset_tables(versions: &SchemaVersions) -> [TableSpec; 2] {
             &["dataset_type_id"],
             &["id"],
         ))
-        .foreign_key(ForeignKey::new("run", &["run_id"], &["collection_id"]).cascade()),
+        .foreign_key(ForeignKey::new("run", &[run], &[keys.column()]).cascade()),
     ]
 }
 
@@ -359,24 +374,28 @@ pub fn governor_summary_name(governor: &str) -> String {
     format!("collection_summary_{governor}")
 }
 
-fn summary_tables(universe: DimensionUniverse) -> Vec<TableSpec> {
+fn summary_tables(universe: DimensionUniverse, keys: CollectionKeys) -> Vec<TableSpec> {
+    let collection = Field {
+        primary_key: true,
+        ..keys.field()
+    };
     let mut specs = vec![
         TableSpec::new(
             "collection_summary_dataset_type",
             vec![
-                Field::key("collection_id", SqlType::BigInt),
+                collection.clone(),
                 Field::key("dataset_type_id", SqlType::BigInt),
             ],
         )
-        .foreign_key(collection_key("collection_id").cascade())
+        .foreign_key(collection_key(keys, keys.reference()).cascade())
         .foreign_key(ForeignKey::new("dataset_type", &["dataset_type_id"], &["id"]).cascade()),
     ];
     for governor in universe.governor_dimensions() {
         let mut spec = TableSpec::new(
             governor_summary_name(governor.name()),
-            vec![Field::key("collection_id", SqlType::BigInt)],
+            vec![collection.clone()],
         )
-        .foreign_key(collection_key("collection_id").cascade());
+        .foreign_key(collection_key(keys, keys.reference()).cascade());
         add_dimension(&mut spec, governor, true);
         specs.push(spec);
     }
@@ -416,21 +435,26 @@ pub fn calibs_name(dimensions_key: i64) -> String {
 
 /// Adds what tables of memberships share: references to the collection, to its summaries and to
 /// the dimensions. Returns the names of the columns that identify a dataset in a collection.
-fn add_membership(spec: &mut TableSpec, dimensions: &DimensionGroup, key: bool) -> Vec<String> {
-    let collection = Field::required("collection_id", SqlType::BigInt);
+fn add_membership(
+    spec: &mut TableSpec,
+    dimensions: &DimensionGroup,
+    keys: CollectionKeys,
+    primary_key: bool,
+) -> Vec<String> {
     spec.add_field(Field {
-        primary_key: key,
-        ..collection
+        primary_key,
+        ..keys.field()
     });
+    let collection = keys.reference();
     spec.foreign_keys
-        .push(collection_key("collection_id").cascade());
-    let shared = ["collection_id", "dataset_type_id"];
+        .push(collection_key(keys, keys.reference()).cascade());
+    let shared = [collection, "dataset_type_id"];
     spec.foreign_keys.push(ForeignKey::new(
         "collection_summary_dataset_type",
         &shared,
         &shared,
     ));
-    let mut columns = vec!["dataset_type_id".to_owned(), "collection_id".to_owned()];
+    let mut columns = vec!["dataset_type_id".to_owned(), collection.to_owned()];
     let universe = dimensions.universe();
     for dimension in dimensions
         .required()
@@ -440,7 +464,7 @@ fn add_membership(spec: &mut TableSpec, dimensions: &DimensionGroup, key: bool) 
         add_dimension(spec, dimension, false);
         columns.push(dimension.name().to_owned());
         if dimension.is_governor() {
-            let shared = ["collection_id", dimension.name()];
+            let shared = [collection, dimension.name()];
             let table = governor_summary_name(dimension.name());
             spec.foreign_keys
                 .push(ForeignKey::new(&table, &shared, &shared));
@@ -450,7 +474,7 @@ fn add_membership(spec: &mut TableSpec, dimensions: &DimensionGroup, key: bool) 
 }
 
 /// The table of RUN and TAGGED memberships of datasets with these dimensions.
-pub fn tags_table(name: &str, dimensions: &DimensionGroup) -> TableSpec {
+pub fn tags_table(name: &str, dimensions: &DimensionGroup, keys: CollectionKeys) -> TableSpec {
     let mut spec = TableSpec::new(
         name,
         vec![
@@ -464,13 +488,13 @@ pub fn tags_table(name: &str, dimensions: &DimensionGroup) -> TableSpec {
         &["id"],
     ))
     .foreign_key(ForeignKey::new("dataset", &["dataset_id"], &["id"]).cascade());
-    let unique = add_membership(&mut spec, dimensions, true);
+    let unique = add_membership(&mut spec, dimensions, keys, true);
     spec.unique.push(unique);
     spec
 }
 
 /// The table of CALIBRATION memberships, with validity ranges, of datasets with these dimensions.
-pub fn calibs_table(name: &str, dimensions: &DimensionGroup) -> TableSpec {
+pub fn calibs_table(name: &str, dimensions: &DimensionGroup, keys: CollectionKeys) -> TableSpec {
     let mut spec = TableSpec::new(
         name,
         vec![
@@ -485,7 +509,7 @@ pub fn calibs_table(name: &str, dimensions: &DimensionGroup) -> TableSpec {
         &["id"],
     ))
     .foreign_key(ForeignKey::new("dataset", &["dataset_id"], &["id"]).cascade());
-    let mut index = add_membership(&mut spec, dimensions, false);
+    let mut index = add_membership(&mut spec, dimensions, keys, false);
     spec.add_field(Field::required("timespan", SqlType::Timespan));
     index.push("timespan".to_owned());
     spec.indexes.push(index);

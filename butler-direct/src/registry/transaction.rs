@@ -11,9 +11,9 @@ use butler_core::registry::{InsertMode, SyncOutcome};
 use butler_core::timespan::Timespan;
 use uuid::Uuid;
 
-use super::chains::{self, ChainEdit};
+use super::attributes;
+use super::chains::ChainEdit;
 use super::context::Context;
-use super::{attributes, collections};
 use crate::db::Session;
 use crate::db::schema::TableSpec;
 use crate::db::session::Savepoint;
@@ -99,7 +99,10 @@ impl RegistryTransaction {
         kind: CollectionType,
         doc: Option<&str>,
     ) -> Result<bool> {
-        let (_, new) = collections::register(&mut self.session, name, kind, doc).await?;
+        let (_, new) = self
+            .context
+            .register_collection(&mut self.session, name, kind, doc)
+            .await?;
         Ok(new)
     }
 
@@ -108,7 +111,9 @@ impl RegistryTransaction {
     /// # Errors
     /// As there.
     pub async fn remove_collection(&mut self, name: &str) -> Result<()> {
-        collections::remove(&mut self.session, name).await
+        self.context
+            .remove_collection(&mut self.session, name)
+            .await
     }
 
     /// Sets or clears a collection's documentation.
@@ -116,7 +121,9 @@ impl RegistryTransaction {
     /// # Errors
     /// [`Error::MissingCollection`](butler_core::Error::MissingCollection).
     pub async fn set_collection_doc(&mut self, name: &str, doc: Option<&str>) -> Result<()> {
-        collections::set_documentation(&mut self.session, name, doc).await
+        self.context
+            .set_collection_doc(&mut self.session, name, doc)
+            .await
     }
 
     /// Changes the children of a chain.
@@ -129,7 +136,9 @@ impl RegistryTransaction {
         edit: ChainEdit,
         children: &[S],
     ) -> Result<()> {
-        chains::edit(&mut self.session, parent, edit, children).await
+        self.context
+            .edit_chain(&mut self.session, parent, edit, children)
+            .await
     }
 
     /// Names of the chains that hold a collection as a direct child.
@@ -137,8 +146,13 @@ impl RegistryTransaction {
     /// # Errors
     /// [`Error::MissingCollection`](butler_core::Error::MissingCollection).
     pub async fn parent_chains(&mut self, name: &str) -> Result<Vec<String>> {
-        let record = collections::find(&mut self.session, name).await?;
-        collections::parents(&mut self.session, record.key).await
+        let record = self
+            .context
+            .find_collection(&mut self.session, name)
+            .await?;
+        self.context
+            .parent_chains(&mut self.session, &record.key)
+            .await
     }
 
     /// Registers a dataset type and says whether it is new.

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use butler_core::config::Config;
 use butler_core::error::{Error, Result};
+
+use super::collection_keys::CollectionKeys;
 
 /// A schema version: `major.minor.patch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,7 +70,7 @@ struct Manager {
     versions: &'static [Version],
 }
 
-const MANAGERS: [Manager; 6] = [
+static MANAGERS: [Manager; 6] = [
     Manager {
         name: "attributes",
         class: "lsst.daf.butler.registry.attributes.DefaultButlerAttributeManager",
@@ -106,6 +109,22 @@ const MANAGERS: [Manager; 6] = [
     },
 ];
 
+/// The collection manager that knows collections by their names.
+static NAME_KEYS: Manager = Manager {
+    name: "collections",
+    class: "lsst.daf.butler.registry.collections.nameKey.NameKeyCollectionManager",
+    configured: "lsst.daf.butler.registry.collections.nameKey.NameKeyCollectionManager",
+    versions: &[Version::new(2, 0, 0)],
+};
+
+/// The parts of a schema that refers to collections in the given way.
+fn managers(keys: CollectionKeys) -> impl Iterator<Item = &'static Manager> {
+    MANAGERS.iter().map(move |manager| match keys {
+        CollectionKeys::Names if manager.name == NAME_KEYS.name => &NAME_KEYS,
+        _ => manager,
+    })
+}
+
 const CLASS_KEY_PREFIX: &str = "config:registry.managers.";
 const VERSION_KEY_PREFIX: &str = "version:";
 
@@ -113,6 +132,7 @@ const VERSION_KEY_PREFIX: &str = "version:";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaVersions {
     versions: BTreeMap<&'static str, Version>,
+    keys: CollectionKeys,
 }
 
 impl SchemaVersions {
@@ -121,7 +141,20 @@ impl SchemaVersions {
         let newest = |m: &Manager| m.versions.last().copied().unwrap_or(Version::new(0, 0, 0));
         Self {
             versions: MANAGERS.iter().map(|m| (m.name, newest(m))).collect(),
+            keys: CollectionKeys::Numbers,
         }
+    }
+
+    /// The same with another way to refer to collections.
+    #[must_use]
+    pub fn with_collection_keys(self, keys: CollectionKeys) -> Self {
+        // Both managers' newest versions have the same number.
+        Self { keys, ..self }
+    }
+
+    /// What the tables refer to collections by.
+    pub fn collection_keys(&self) -> CollectionKeys {
+        self.keys
     }
 
     /// The same with another version of the dataset tables.
@@ -135,6 +168,51 @@ impl SchemaVersions {
         }
         self.versions.insert("datasets", version);
         Ok(self)
+    }
+
+    /// The versions that the `registry.managers` section of a new repository's configuration asks
+    /// for; the newest of each part that it does not mention.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedVersion`], naming the manager, when an implementation or version is not
+    /// handled; [`Error::Configuration`] when the section is malformed.
+    pub fn from_config(config: &Config) -> Result<Self> {
+        let section = config.subset(".registry.managers")?.unwrap_or_default();
+        let mut found = Self::newest();
+        for name in section.as_map().keys() {
+            let (class, version) = match section.subset(name) {
+                Ok(Some(settings)) => (
+                    Some(settings.require_str("cls")?.to_owned()),
+                    settings.get_str("schema_version")?.map(str::to_owned),
+                ),
+                _ => (section.get_str(name)?.map(str::to_owned), None),
+            };
+            let Some(class) = class else {
+                continue;
+            };
+            let mut known = MANAGERS.iter().chain([&NAME_KEYS]);
+            let Some(manager) =
+                known.find(|m| m.name == name && (m.configured == class || m.class == class))
+            else {
+                let expected = MANAGERS.iter().find(|m| m.name == name);
+                return Err(Error::unsupported_version(
+                    format!("the manager '{name}' of a new repository"),
+                    class,
+                    expected.map_or("repositories without it", |m| m.configured),
+                ));
+            };
+            if manager.class == NAME_KEYS.class {
+                found.keys = CollectionKeys::Names;
+            }
+            if let Some(text) = version {
+                let version: Version = text.parse()?;
+                if !manager.versions.contains(&version) {
+                    return Err(unsupported(manager, &text));
+                }
+                found.versions.insert(manager.name, version);
+            }
+        }
+        Ok(found)
     }
 
     /// The version of one part.
@@ -169,7 +247,11 @@ impl SchemaVersions {
     /// written.
     pub fn from_attributes(attributes: &BTreeMap<String, String>, writeable: bool) -> Result<Self> {
         let mut versions = BTreeMap::new();
-        for manager in &MANAGERS {
+        let keys = match attributes.get(&format!("{CLASS_KEY_PREFIX}{}", NAME_KEYS.name)) {
+            Some(class) if class == NAME_KEYS.class => CollectionKeys::Names,
+            _ => CollectionKeys::Numbers,
+        };
+        for manager in managers(keys) {
             let class = attributes.get(&format!("{CLASS_KEY_PREFIX}{}", manager.name));
             let Some(class) = class else {
                 return Err(Error::Configuration(format!(
@@ -197,13 +279,13 @@ impl SchemaVersions {
             }
             versions.insert(manager.name, found);
         }
-        Ok(Self { versions })
+        Ok(Self { versions, keys })
     }
 
     /// The attributes that record the versions in a new repository.
     pub fn to_attributes(&self) -> Vec<(String, String)> {
         let mut attributes = Vec::new();
-        for manager in &MANAGERS {
+        for manager in managers(self.keys) {
             attributes.push((
                 format!("{CLASS_KEY_PREFIX}{}", manager.name),
                 manager.class.to_owned(),
@@ -217,11 +299,6 @@ impl SchemaVersions {
         }
         attributes
     }
-}
-
-/// The `registry.managers` section of a repository's configuration.
-pub fn configured_managers() -> impl Iterator<Item = (&'static str, &'static str)> {
-    MANAGERS.iter().map(|m| (m.name, m.configured))
 }
 
 /// Whether a client that knows version `known` can handle tables of version `found`.
@@ -246,12 +323,12 @@ mod tests {
 
     #[test]
     fn own_attributes_are_read_back() {
-        let newest = SchemaVersions::newest();
-        let attributes = newest.to_attributes().into_iter().collect();
-        assert_eq!(
-            SchemaVersions::from_attributes(&attributes, true).unwrap(),
-            newest
-        );
+        for keys in [CollectionKeys::Numbers, CollectionKeys::Names] {
+            let newest = SchemaVersions::newest().with_collection_keys(keys);
+            let attributes = newest.to_attributes().into_iter().collect();
+            let read = SchemaVersions::from_attributes(&attributes, true).unwrap();
+            assert_eq!(read, newest);
+        }
     }
 
     #[test]

@@ -26,10 +26,15 @@ fn registry_only() -> ImportOptions {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn imports_give_the_same_repository_as_those_of_the_reference() {
-    for (theirs, ours) in Place::both().into_iter().zip(Place::both()) {
-        theirs.create_by_reference(&["--no-collections"]);
+    for (theirs, ours) in Place::all().zip(Place::all()) {
+        // The larger files say nothing more about collections.
+        let data = match theirs.names_as_keys() {
+            true => &REGISTRY_DATA[..3],
+            false => &REGISTRY_DATA[..],
+        };
+        theirs.create_by_reference(&["--no-collections", "--data", &data.join(",")]);
         let butler = ours.create().await;
-        for name in REGISTRY_DATA {
+        for name in data {
             butler
                 .import_file(&registry_data(name), &registry_only(), &NoProgress)
                 .await
@@ -89,7 +94,7 @@ async fn importing_again_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn repositories_with_collections_of_all_types_read_the_same() {
-    for place in Place::both() {
+    for place in Place::all() {
         place.create_by_reference(&["--data", "base.yaml,datasets.yaml", "--with-files"]);
         assert_same(
             "Python",
@@ -121,7 +126,7 @@ fn span(begin: &str, end: &str) -> Timespan {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_write_to_one_repository_in_turn() {
-    for place in Place::both() {
+    for place in Place::all() {
         let butler = place.create().await;
         for name in ["base.yaml", "datasets.yaml"] {
             butler

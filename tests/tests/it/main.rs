@@ -1,11 +1,13 @@
 //! Tests of several crates together, and of the support that they use.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod configured;
 mod dump;
 mod files;
 mod interop;
 mod latiss;
 mod operations;
+mod processes;
 mod reference;
 mod repos;
 mod support;

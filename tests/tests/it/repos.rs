@@ -28,6 +28,7 @@ pub(crate) const REGISTRY_DATA: [&str; 7] = [
 pub(crate) struct Place {
     dir: TempDir,
     schema: Option<TestSchema>,
+    names_as_keys: bool,
 }
 
 impl Place {
@@ -35,6 +36,7 @@ impl Place {
         Self {
             dir: tempfile::tempdir().unwrap(),
             schema: None,
+            names_as_keys: false,
         }
     }
 
@@ -42,11 +44,27 @@ impl Place {
         Self {
             dir: tempfile::tempdir().unwrap(),
             schema: Some(TestSchema::new()),
+            names_as_keys: false,
         }
     }
 
     pub(crate) fn both() -> [Self; 2] {
         [Self::sqlite(), Self::postgres()]
+    }
+
+    /// As [`both`](Self::both), for repositories whose tables refer to collections by name.
+    pub(crate) fn both_with_names_as_keys() -> [Self; 2] {
+        Self::both().map(|place| Self {
+            names_as_keys: true,
+            ..place
+        })
+    }
+
+    /// Places for repositories of every kind.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        Self::both()
+            .into_iter()
+            .chain(Self::both_with_names_as_keys())
     }
 
     /// The repository's root.
@@ -59,6 +77,11 @@ impl Place {
         self.dir.path()
     }
 
+    /// Whether repositories here refer to collections by name.
+    pub(crate) fn names_as_keys(&self) -> bool {
+        self.names_as_keys
+    }
+
     pub(crate) fn schema(&self) -> Option<&TestSchema> {
         self.schema.as_ref()
     }
@@ -69,6 +92,12 @@ impl Place {
         if let Some(schema) = &self.schema {
             config.set(".registry.db", schema.url()).unwrap();
             config.set(".registry.namespace", schema.name()).unwrap();
+        }
+        if self.names_as_keys {
+            let manager = "lsst.daf.butler.registry.collections.nameKey.NameKeyCollectionManager";
+            config
+                .set(".registry.managers.collections", manager)
+                .unwrap();
         }
         config
     }
@@ -90,6 +119,9 @@ impl Place {
         let mut script = Script::new("make_repo.py").arg(self.root());
         if let Some(schema) = &self.schema {
             script = script.args(["--db", schema.url(), "--namespace", schema.name()]);
+        }
+        if self.names_as_keys {
+            script = script.args(["--collections", "names"]);
         }
         script.args(arguments).run()
     }

@@ -38,7 +38,7 @@ impl Context {
         collection: &str,
         datasets: &[DatasetRef],
     ) -> Result<()> {
-        let record = collections::find(session, collection).await?;
+        let record = self.find_collection(session, collection).await?;
         require_tagged(&record, "associate into")?;
         for (name, mut datasets) in by_type(datasets) {
             let dataset_type = self.dataset_type(session, name).await?;
@@ -49,13 +49,15 @@ impl Context {
             for dataset in &datasets {
                 update.add_data_id(dataset.data_id());
             }
-            self.update_summary(session, record.key, &update).await?;
+            self.update_summary(session, &record.key, &update).await?;
             let rows = datasets
                 .iter()
-                .map(|dataset| tags_row(dataset, dataset_type.id, record.key));
+                .map(|dataset| tags_row(dataset, dataset_type.id, &record.key));
             let table = self.database.table(&dataset_type.tags);
-            let columns = tags_columns(dataset_type.dataset_type.dimensions());
-            let keys = OnConflict::Replace(&["dataset_id", "collection_id"]);
+            let columns = tags_columns(self.keys(), dataset_type.dataset_type.dimensions());
+            let collection_column = self.keys().reference();
+            let key = ["dataset_id", collection_column];
+            let keys = OnConflict::Replace(&key);
             match bulk::upsert(session, &table, &columns, &keys, rows).await {
                 Ok(_) => {}
                 Err(error)
@@ -84,19 +86,20 @@ impl Context {
         collection: &str,
         datasets: &[DatasetRef],
     ) -> Result<()> {
-        let record = collections::find(session, collection).await?;
+        let record = self.find_collection(session, collection).await?;
         require_tagged(&record, "disassociate from")?;
         for (name, datasets) in by_type(datasets) {
             let dataset_type = self.dataset_type(session, name).await?;
             let sql = format!(
-                "DELETE FROM {} WHERE collection_id = {} AND {}",
+                "DELETE FROM {} WHERE {} = {} AND {}",
                 self.database.table(&dataset_type.tags),
+                self.keys().reference(),
                 self.database.dialect().placeholder(1),
                 self.database.in_ids("dataset_id", 2)
             );
             let ids = datasets.iter().map(|dataset| dataset.id()).collect();
             session
-                .execute(&sql, &[Param::Int(record.key), Param::Uuids(ids)])
+                .execute(&sql, &[record.key.param(), Param::Uuids(ids)])
                 .await?;
         }
         Ok(())

@@ -16,7 +16,7 @@ use crate::db::dialect::quote;
 use crate::db::keys::key_table;
 use crate::db::schema::SqlType;
 use crate::db::{Dialect, Param, Session, SqlErrorKind};
-use crate::registry::collections::{self, CollectionRecord};
+use crate::registry::collections::CollectionRecord;
 use crate::registry::context::Context;
 use crate::registry::dataset_types::DatasetTypeRecord;
 use crate::registry::record_sql::key_param;
@@ -38,7 +38,7 @@ impl Context {
         datasets: &[DatasetRef],
         timespan: Timespan,
     ) -> Result<()> {
-        let record = collections::find(session, collection).await?;
+        let record = self.find_collection(session, collection).await?;
         require_calibration(&record, "certify into")?;
         for (name, datasets) in by_type(datasets) {
             let dataset_type = self.dataset_type(session, name).await?;
@@ -68,7 +68,7 @@ impl Context {
             for dataset in &datasets {
                 update.add_data_id(dataset.data_id());
             }
-            self.update_summary(session, record.key, &update).await?;
+            self.update_summary(session, &record.key, &update).await?;
             // The table is locked (on SQLite, the database), so nothing can come between this check
             // and the insertion. Tables that old clients made on PostgreSQL have a constraint as
             // well.
@@ -81,7 +81,7 @@ impl Context {
             let rows: Vec<Vec<Param>> = datasets
                 .iter()
                 .map(|dataset| {
-                    let mut row = tags_row(dataset, dataset_type.id, record.key);
+                    let mut row = tags_row(dataset, dataset_type.id, &record.key);
                     row.push(Param::Timespan(timespan));
                     row
                 })
@@ -115,7 +115,7 @@ impl Context {
         timespan: Timespan,
         data_ids: Option<&[DataCoordinate]>,
     ) -> Result<()> {
-        let record = collections::find(session, collection).await?;
+        let record = self.find_collection(session, collection).await?;
         require_calibration(&record, "decertify from")?;
         let dataset_type = self.dataset_type(session, dataset_type).await?;
         let name = calibs_of(&dataset_type, "decertify")?;
@@ -136,15 +136,16 @@ impl Context {
             .collect();
         let sql = format!(
             "SELECT m.id, m.dataset_id{}{timespan_list} FROM {table} AS m
-              WHERE m.dataset_type_id = {} AND m.collection_id = {} AND {}",
+              WHERE m.dataset_type_id = {} AND m.{} = {} AND {}",
             key_list("m", &columns),
             dialect.placeholder(1),
+            self.keys().reference(),
             dialect.placeholder(2),
             overlap_condition(dialect, "m", 3)
         );
         let params = [
             Param::Int(dataset_type.id),
-            Param::Int(record.key),
+            record.key.param(),
             Param::Timespan(timespan),
         ];
         let wanted: Option<HashSet<DataCoordinate>> = data_ids
@@ -168,7 +169,7 @@ impl Context {
                 let mut values = vec![
                     Param::Int(dataset_type.id),
                     Param::Uuid(row.uuid(1)?),
-                    Param::Int(record.key),
+                    record.key.param(),
                 ];
                 values.extend(data_id.required_values().iter().map(key_param));
                 values.push(Param::Timespan(rest));
@@ -196,7 +197,7 @@ impl Context {
         if rows.is_empty() {
             return Ok(());
         }
-        let mut columns = calibs_columns(dataset_type.dataset_type.dimensions());
+        let mut columns = calibs_columns(self.keys(), dataset_type.dataset_type.dimensions());
         if self.database.dialect() == Dialect::Postgres {
             let name = self.database.ddl().sequence_name(table, "id");
             let sequence = self.database.table(&name).replace('\'', "''");
@@ -239,7 +240,7 @@ impl Context {
             .collect();
         let mut params = vec![
             Param::Int(dataset_type.id),
-            Param::Int(collection.key),
+            collection.key.param(),
             Param::Timespan(timespan),
         ];
         let join = if types.is_empty() {
@@ -260,10 +261,11 @@ impl Context {
         };
         let sql = format!(
             "SELECT m.id{} FROM {} AS m {join}
-              WHERE m.dataset_type_id = {} AND m.collection_id = {} AND {} LIMIT 1",
+              WHERE m.dataset_type_id = {} AND m.{} = {} AND {} LIMIT 1",
             key_list("m", &columns),
             self.database.table(table),
             dialect.placeholder(1),
+            self.keys().reference(),
             dialect.placeholder(2),
             overlap_condition(dialect, "m", 3)
         );

@@ -18,7 +18,7 @@ use crate::db::bulk;
 use crate::db::dialect::{quote, quote_all};
 use crate::db::schema::{Field, SqlType, TableSpec};
 use crate::db::{Dialect, Param, Session, SqlError, SqlErrorKind, references};
-use crate::registry::collections::{self, CollectionRecord};
+use crate::registry::collections::CollectionRecord;
 use crate::registry::context::Context;
 use crate::registry::dataset_types::DatasetTypeRecord;
 use crate::registry::summaries::SummaryUpdate;
@@ -81,7 +81,7 @@ impl Context {
         for dataset in datasets {
             let dataset_type = dataset.dataset_type();
             if !runs.contains_key(dataset.run()) {
-                runs.insert(dataset.run(), find_run(session, dataset.run()).await?);
+                runs.insert(dataset.run(), self.find_run(session, dataset.run()).await?);
             }
             let record = &types[dataset_type.name()];
             if dataset_type.dimensions() != record.dataset_type.dimensions() {
@@ -109,6 +109,18 @@ impl Context {
             batch.datasets.push(dataset);
         }
         Ok(groups.into_values().collect())
+    }
+
+    /// The RUN collection of that name.
+    async fn find_run(&self, session: &mut Session, name: &str) -> Result<CollectionRecord> {
+        let record = self.find_collection(session, name).await?;
+        if record.kind != CollectionType::Run {
+            return Err(Error::CollectionType(format!(
+                "Given collection '{name}' is of type {}; a RUN collection is required.",
+                record.kind
+            )));
+        }
+        Ok(record)
     }
 
     async fn import_batch(&self, session: &mut Session, batch: &Batch<'_>) -> Result<bool> {
@@ -183,7 +195,7 @@ impl Context {
         batch: &Batch<'_>,
         update: &SummaryUpdate,
     ) -> std::result::Result<(), SqlError> {
-        self.update_summary(session, batch.run.key, update).await?;
+        self.update_summary(session, &batch.run.key, update).await?;
         let (date_type, date) = self.ingest_date();
         // Rows come in the order of each table's keys, whatever the caller's order, so that two
         // clients that insert the same ones do not wait for each other.
@@ -194,18 +206,19 @@ impl Context {
                 Param::Uuid(dataset.id()),
                 Param::Int(batch.type_id(dataset)),
                 date.clone(),
-                Param::Int(batch.run.key),
+                batch.run.key.param(),
             ]
         });
-        references::insert(session, "dataset", &dataset_columns(date_type), rows, &[]).await?;
+        let columns = dataset_columns(self.keys(), date_type);
+        references::insert(session, "dataset", &columns, rows, &[]).await?;
         datasets.sort_by(|a, b| {
             let by_type = batch.type_id(a).cmp(&batch.type_id(b));
             by_type.then_with(|| a.data_id().cmp_values(b.data_id()))
         });
         let rows = datasets
             .iter()
-            .map(|dataset| tags_row(dataset, batch.type_id(dataset), batch.run.key));
-        let columns = tags_columns(&batch.dimensions);
+            .map(|dataset| tags_row(dataset, batch.type_id(dataset), &batch.run.key));
+        let columns = tags_columns(self.keys(), &batch.dimensions);
         references::insert(session, &batch.tags, &columns, rows, &["dataset"]).await?;
         Ok(())
     }
@@ -218,7 +231,7 @@ impl Context {
         batch: &Batch<'_>,
         update: &SummaryUpdate,
     ) -> Result<std::result::Result<(), SqlError>> {
-        let columns = tags_columns(&batch.dimensions);
+        let columns = tags_columns(self.keys(), &batch.dimensions);
         let spec = TableSpec::new(
             format!("butler_import_{}", uuid::Uuid::new_v4().simple()),
             columns
@@ -230,10 +243,11 @@ impl Context {
         let create = self.database.ddl().create_temporary(&spec, &fields);
         session.execute_script(create).await?;
         let temporary = quote(&spec.name);
+        let (collection, run) = (self.keys().reference(), self.keys().run_reference());
         let rows = batch
             .datasets
             .iter()
-            .map(|dataset| tags_row(dataset, batch.type_id(dataset), batch.run.key));
+            .map(|dataset| tags_row(dataset, batch.type_id(dataset), &batch.run.key));
         bulk::insert(session, &temporary, &columns, rows).await?;
         if self.database.dialect() == Dialect::Postgres {
             // Without statistics the planner takes a temporary table for a small one.
@@ -251,6 +265,8 @@ impl Context {
                         JOIN {temporary} AS t ON d.id = t.dataset_id)"
             ))
             .await?;
+        // In the order of `insert_new`, lest two clients wait for each other.
+        self.update_summary(session, &batch.run.key, update).await?;
         let (date_type, date) = self.ingest_date();
         let hole = match (self.database.dialect(), date_type) {
             (Dialect::Postgres, SqlType::Timestamp) => "CAST($1 AS text)::timestamp",
@@ -258,14 +274,13 @@ impl Context {
             (Dialect::Sqlite, _) => "?1",
         };
         let sql = format!(
-            "INSERT INTO {dataset} (id, dataset_type_id, ingest_date, run_id)
-             SELECT DISTINCT dataset_id, dataset_type_id, {hole}, collection_id FROM {temporary}
+            "INSERT INTO {dataset} (id, dataset_type_id, ingest_date, {run})
+             SELECT DISTINCT dataset_id, dataset_type_id, {hole}, {collection} FROM {temporary}
               ORDER BY 1"
         );
         if let Err(error) = session.try_execute(&sql, &[date]).await {
             return Ok(Err(error));
         }
-        self.update_summary(session, batch.run.key, update).await?;
         let names = quote_all(columns.iter().map(|c| &c.name));
         let sql = format!(
             "INSERT INTO {} ({names}) SELECT DISTINCT {names} FROM {temporary} ORDER BY {}",
@@ -294,6 +309,7 @@ impl Context {
     ) -> Result<()> {
         let dataset = self.database.table("dataset");
         let tags = self.database.table(&batch.tags);
+        let (collection, run) = (self.keys().reference(), self.keys().run_reference());
         let required = batch.dimensions.required();
         let both = |operator: &str, joiner: &str| -> String {
             let terms: Vec<String> = required
@@ -303,19 +319,20 @@ impl Context {
             terms.join(joiner)
         };
         let sql = format!(
-            "SELECT e.id, e.dataset_type_id, e.run_id FROM {dataset} AS e
+            "SELECT e.id, e.dataset_type_id, e.{run} FROM {dataset} AS e
                JOIN {temporary} AS t ON e.id = t.dataset_id
-              WHERE e.dataset_type_id <> t.dataset_type_id OR e.run_id <> t.collection_id LIMIT 1"
+              WHERE e.dataset_type_id <> t.dataset_type_id OR e.{run} <> t.{collection} LIMIT 1"
         );
         if let Some(row) = session.fetch_optional(&sql, &[]).await? {
-            let (id, type_id, run_id) = (row.uuid(0)?, row.int(1)?, row.int(2)?);
+            let (id, type_id) = (row.uuid(0)?, row.int(1)?);
+            let run = self.keys().read(&row, 2)?;
             let types = self
                 .dataset_types_with_ids(session, [type_id].into())
                 .await?;
             let name = types.get(&type_id).map(|t| t.dataset_type.name());
             return Err(Error::ConflictingDefinition(format!(
                 "Dataset {id} cannot be imported into run '{}': it exists already, with dataset \
-                 type '{}' in the run with key {run_id}.",
+                 type '{}' in the run with key {run}.",
                 batch.run.name,
                 name.map_or("?", |name| name)
             )));
@@ -324,7 +341,7 @@ impl Context {
             let sql = format!(
                 "SELECT e.dataset_id FROM {tags} AS e
                    JOIN {temporary} AS t
-                     ON e.dataset_id = t.dataset_id AND e.collection_id = t.collection_id
+                     ON e.dataset_id = t.dataset_id AND e.{collection} = t.{collection}
                   WHERE {} LIMIT 1",
                 both("<>", " OR ")
             );
@@ -344,7 +361,7 @@ impl Context {
         let sql = format!(
             "SELECT e.dataset_id, t.dataset_id FROM {tags} AS e
                JOIN {temporary} AS t ON e.dataset_type_id = t.dataset_type_id
-                    AND e.collection_id = t.collection_id {same_data_id}
+                    AND e.{collection} = t.{collection} {same_data_id}
               WHERE e.dataset_id <> t.dataset_id LIMIT 1"
         );
         if let Some(row) = session.fetch_optional(&sql, &[]).await? {
@@ -365,18 +382,6 @@ impl Context {
 fn now_utc_micros() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |d| i64::try_from(d.as_micros()).unwrap_or(i64::MAX))
-}
-
-/// The RUN collection of that name.
-async fn find_run(session: &mut Session, name: &str) -> Result<CollectionRecord> {
-    let record = collections::find(session, name).await?;
-    if record.kind != CollectionType::Run {
-        return Err(Error::CollectionType(format!(
-            "Given collection '{name}' is of type {}; a RUN collection is required.",
-            record.kind
-        )));
-    }
-    Ok(record)
 }
 
 fn explain(batch: &Batch<'_>, error: SqlError) -> Error {

@@ -15,6 +15,7 @@ use super::rows::dimension_columns;
 use crate::db::bulk::BulkColumn;
 use crate::db::dialect::quote;
 use crate::db::{Dialect, Param, Row, Session};
+use crate::registry::collection_keys::CollectionKey;
 use crate::registry::collections::CollectionRecord;
 use crate::registry::context::Context;
 use crate::registry::dataset_types::DatasetTypeRecord;
@@ -29,7 +30,7 @@ pub(crate) struct DatasetMembership {
     /// The dataset.
     pub dataset: DatasetRef,
     /// Key of the collection.
-    pub collection: i64,
+    pub collection: CollectionKey,
     /// Validity range, in a CALIBRATION collection.
     pub timespan: Option<Timespan>,
 }
@@ -72,6 +73,9 @@ impl Context {
         let mut params: Vec<Param> = vec![Param::Int(dataset_type.id)];
         params.extend(data_id.required_values().iter().map(key_param));
         let dialect = self.database.dialect();
+        let keys = self.keys();
+        let key = keys.reference();
+        let member = format!("m.{key}");
         let mut matches = format!("m.dataset_type_id = {}", dialect.placeholder(1));
         for (index, name) in (2..).zip(dimensions.required()) {
             matches.push_str(&format!(
@@ -81,22 +85,22 @@ impl Context {
             ));
         }
         if !plain.is_empty() {
-            params.push(Param::Ints(plain.iter().map(|c| c.key).collect()));
+            params.push(keys.array(plain.iter().map(|c| &c.key)));
             parts.push(format!(
-                "SELECT m.dataset_id, m.collection_id FROM {} AS m WHERE {matches} AND {}",
+                "SELECT m.dataset_id, {member} FROM {} AS m WHERE {matches} AND {}",
                 self.database.table(&dataset_type.tags),
-                self.database.in_array("m.collection_id", params.len())
+                self.database.in_array(&member, params.len())
             ));
         }
         if let (Some(timespan), Some(table), false) =
             (timespan, &dataset_type.calibs, calibrations.is_empty())
         {
-            params.push(Param::Ints(calibrations.iter().map(|c| c.key).collect()));
-            let in_collections = self.database.in_array("m.collection_id", params.len());
+            params.push(keys.array(calibrations.iter().map(|c| &c.key)));
+            let in_collections = self.database.in_array(&member, params.len());
             let overlaps = overlap_condition(dialect, "m", params.len() + 1);
             params.push(Param::Timespan(timespan));
             parts.push(format!(
-                "SELECT m.dataset_id, m.collection_id FROM {} AS m
+                "SELECT m.dataset_id, {member} FROM {} AS m
                   WHERE {matches} AND {in_collections} AND {overlaps}",
                 self.database.table(table)
             ));
@@ -112,26 +116,28 @@ impl Context {
             (Dialect::Sqlite, Some(Param::Timespan(_))) => params.len() + 2,
             _ => params.len() + 1,
         };
-        params.push(Param::from(dataset_type.dataset_type.name()));
+        params.push(Param::from(&dataset_type.stored_name));
         let sql = format!(
-            "SELECT f.dataset_id, f.collection_id, r.name, t.id, t.storage_class, t.dimensions_key,
+            "SELECT f.dataset_id, f.{key}, r.name, t.id, t.storage_class, t.dimensions_key,
                     t.calibration_association_table
                FROM {} AS t
                LEFT JOIN ({}) AS f ON 1 = 1
                LEFT JOIN {} AS d ON d.id = f.dataset_id
-               LEFT JOIN {} AS r ON r.collection_id = d.run_id
+               LEFT JOIN {} AS r ON r.{} = d.{}
               WHERE t.name = {}",
             self.database.table("dataset_type"),
             parts.join(" UNION ALL "),
             self.database.table("dataset"),
             self.database.table("collection"),
+            keys.column(),
+            keys.run_reference(),
             dialect.placeholder(name_index)
         );
         let mut rows = session.fetch_all(&sql, &params).await?;
         let current = match rows.first() {
             Some(row) => {
                 row.int(3)? == dataset_type.id
-                    && row.text(4)? == &**dataset_type.dataset_type.storage_class_name()
+                    && row.text(4)? == &*dataset_type.stored_storage_class
                     && row.int(5)? == dataset_type.dimensions_key
                     && row.opt_text(6)? == dataset_type.calibs.as_deref()
             }
@@ -140,19 +146,19 @@ impl Context {
         if !current {
             return Ok(Search::Outdated);
         }
-        if rows.len() == 1 && rows[0].opt_int(1)?.is_none() {
+        if rows.len() == 1 && keys.read_optional(&rows[0], 1)?.is_none() {
             rows.clear();
         }
-        let rank: HashMap<i64, usize> = collections
+        let rank: HashMap<&CollectionKey, usize> = collections
             .iter()
             .enumerate()
             .rev()
-            .map(|(rank, c)| (c.key, rank))
+            .map(|(rank, c)| (&c.key, rank))
             .collect();
         let mut best: Option<(usize, &Row)> = None;
         let mut ambiguous = false;
         for row in &rows {
-            let rank = rank.get(&row.int(1)?).copied().unwrap_or(usize::MAX);
+            let rank = rank.get(&keys.read(row, 1)?).copied().unwrap_or(usize::MAX);
             match best {
                 Some((lowest, _)) if rank > lowest => {}
                 Some((lowest, _)) if rank == lowest => ambiguous = true,
@@ -184,11 +190,14 @@ impl Context {
         session: &mut Session,
         ids: &[Uuid],
     ) -> Result<Vec<DatasetRef>> {
+        let keys = self.keys();
+        let (own, run_key) = (keys.column(), keys.run_reference());
+        let member = format!("m.{}", keys.reference());
         let mut datasets = Vec::with_capacity(ids.len());
         for batch in ids.chunks(BATCH) {
             let sql = format!(
-                "SELECT d.id, d.dataset_type_id, d.run_id, r.name FROM {} AS d
-                   JOIN {} AS r ON r.collection_id = d.run_id WHERE {}",
+                "SELECT d.id, d.dataset_type_id, d.{run_key}, r.name FROM {} AS d
+                   JOIN {} AS r ON r.{own} = d.{run_key} WHERE {}",
                 self.database.table("dataset"),
                 self.database.table("collection"),
                 self.database.in_ids("d.id", 1)
@@ -196,7 +205,7 @@ impl Context {
             let rows = session
                 .fetch_all(&sql, &[Param::Uuids(batch.to_vec())])
                 .await?;
-            let mut runs: HashMap<i64, Arc<str>> = HashMap::new();
+            let mut runs: HashMap<CollectionKey, Arc<str>> = HashMap::new();
             let mut by_group: BTreeMap<i64, (&Arc<DatasetTypeRecord>, Vec<Uuid>)> = BTreeMap::new();
             let type_ids = rows.iter().map(|row| row.int(1));
             let type_ids = type_ids.collect::<std::result::Result<_, _>>()?;
@@ -209,30 +218,32 @@ impl Context {
                     .or_insert_with(|| (record, Vec::new()))
                     .1
                     .push(row.uuid(0)?);
-                if let std::collections::hash_map::Entry::Vacant(entry) = runs.entry(row.int(2)?) {
+                if let std::collections::hash_map::Entry::Vacant(entry) =
+                    runs.entry(keys.read(row, 2)?)
+                {
                     entry.insert(row.shared_text(3)?);
                 }
             }
-            let run_keys: Vec<i64> = runs.keys().copied().collect();
+            let run_keys = keys.array(runs.keys());
             for (record, ids) in by_group.into_values() {
                 let dimensions = record.dataset_type.dimensions();
                 let columns = dimension_columns(dimensions);
                 // A dataset's row for its run carries its data ID.
                 let sql = format!(
-                    "SELECT m.dataset_id, m.dataset_type_id, m.collection_id{} FROM {} AS m
+                    "SELECT m.dataset_id, m.dataset_type_id, {member}{} FROM {} AS m
                       WHERE {} AND {}",
                     key_list("m", &columns),
                     self.database.table(&record.tags),
                     self.database.in_ids("m.dataset_id", 1),
-                    self.database.in_array("m.collection_id", 2)
+                    self.database.in_array(&member, 2)
                 );
-                let params = [Param::Uuids(ids), Param::Ints(run_keys.clone())];
+                let params = [Param::Uuids(ids), run_keys.clone()];
                 for row in session.fetch_all(&sql, &params).await? {
                     let Some(dataset_type) = types.get(&row.int(1)?) else {
                         continue;
                     };
                     let data_id = data_id_from_row(dimensions, &columns, &row, 3)?;
-                    let Some(run) = runs.get(&row.int(2)?) else {
+                    let Some(run) = runs.get(&keys.read(&row, 2)?) else {
                         continue;
                     };
                     datasets.push(DatasetRef::new(
@@ -261,6 +272,9 @@ impl Context {
             .iter()
             .copied()
             .partition(|c| c.kind == CollectionType::Calibration);
+        let keys = self.keys();
+        let (own, run_key) = (keys.column(), keys.run_reference());
+        let member = format!("m.{}", keys.reference());
         let mut result = Vec::new();
         let mut searches = vec![(&dataset_type.tags, plain, false)];
         if let Some(table) = &dataset_type.calibs {
@@ -282,20 +296,20 @@ impl Context {
                 String::new()
             };
             let sql = format!(
-                "SELECT m.dataset_id, m.collection_id, r.name{}{timespan} FROM {} AS m
+                "SELECT m.dataset_id, {member}, r.name{}{timespan} FROM {} AS m
                    JOIN {} AS d ON d.id = m.dataset_id
-                   JOIN {} AS r ON r.collection_id = d.run_id
+                   JOIN {} AS r ON r.{own} = d.{run_key}
                   WHERE m.dataset_type_id = {} AND {}",
                 key_list("m", &columns),
                 self.database.table(table),
                 self.database.table("dataset"),
                 self.database.table("collection"),
                 self.database.dialect().placeholder(1),
-                self.database.in_array("m.collection_id", 2)
+                self.database.in_array(&member, 2)
             );
             let params = [
                 Param::Int(dataset_type.id),
-                Param::Ints(collections.iter().map(|c| c.key).collect()),
+                keys.array(collections.iter().map(|c| &c.key)),
             ];
             let mut rows = session.fetch(&sql, &params);
             while let Some(row) = rows.try_next().await? {
@@ -321,19 +335,18 @@ impl Context {
                         run,
                         row.uuid(0)?,
                     )?,
-                    collection: row.int(1)?,
+                    collection: keys.read(&row, 1)?,
                     timespan,
                 });
             }
         }
         result.sort_by(|a, b| {
-            let order = |m: &DatasetMembership| (m.collection, m.timespan.map(Timespan::begin_ns));
+            let begin = |m: &DatasetMembership| m.timespan.map(Timespan::begin_ns);
             let values = |m: &DatasetMembership| m.dataset.data_id().required_values().to_vec();
-            order(a)
-                .0
-                .cmp(&order(b).0)
+            a.collection
+                .cmp(&b.collection)
                 .then_with(|| values(a).cmp(&values(b)))
-                .then_with(|| (order(a).1, a.dataset.id()).cmp(&(order(b).1, b.dataset.id())))
+                .then_with(|| (begin(a), a.dataset.id()).cmp(&(begin(b), b.dataset.id())))
         });
         Ok(result)
     }
@@ -342,14 +355,15 @@ impl Context {
     pub(in crate::registry) async fn run_dataset_ids(
         &self,
         session: &mut Session,
-        run: i64,
+        run: &CollectionKey,
     ) -> Result<Vec<Uuid>> {
         let sql = format!(
-            "SELECT id FROM {} WHERE run_id = {}",
+            "SELECT id FROM {} WHERE {} = {}",
             self.database.table("dataset"),
+            self.keys().run_reference(),
             self.database.dialect().placeholder(1)
         );
-        let rows = session.fetch_all(&sql, &[Param::Int(run)]).await?;
+        let rows = session.fetch_all(&sql, &[run.param()]).await?;
         rows.iter().map(|row| Ok(row.uuid(0)?)).collect()
     }
 }

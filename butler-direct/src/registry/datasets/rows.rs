@@ -6,33 +6,34 @@ use butler_core::dimensions::DimensionGroup;
 use crate::db::Param;
 use crate::db::bulk::BulkColumn;
 use crate::db::schema::SqlType;
+use crate::registry::collection_keys::{CollectionKey, CollectionKeys};
 use crate::registry::record_sql::key_param;
 use crate::registry::tables::sql_type;
 
 /// Columns of the `dataset` table.
-pub(super) fn dataset_columns(ingest_date: SqlType) -> [BulkColumn; 4] {
+pub(super) fn dataset_columns(keys: CollectionKeys, ingest_date: SqlType) -> [BulkColumn; 4] {
     [
         BulkColumn::new("id", SqlType::Uuid),
         BulkColumn::new("dataset_type_id", SqlType::BigInt),
         BulkColumn::new("ingest_date", ingest_date),
-        BulkColumn::new("run_id", SqlType::BigInt),
+        BulkColumn::new(keys.run_reference(), keys.sql_type()),
     ]
 }
 
 /// Columns of a table of RUN and TAGGED memberships.
-pub(super) fn tags_columns(dimensions: &DimensionGroup) -> Vec<BulkColumn> {
+pub(super) fn tags_columns(keys: CollectionKeys, dimensions: &DimensionGroup) -> Vec<BulkColumn> {
     let mut columns = vec![
         BulkColumn::new("dataset_type_id", SqlType::BigInt),
         BulkColumn::new("dataset_id", SqlType::Uuid),
-        BulkColumn::new("collection_id", SqlType::BigInt),
+        BulkColumn::new(keys.reference(), keys.sql_type()),
     ];
     columns.extend(dimension_columns(dimensions));
     columns
 }
 
 /// Columns of a table of CALIBRATION memberships, without its key.
-pub(super) fn calibs_columns(dimensions: &DimensionGroup) -> Vec<BulkColumn> {
-    let mut columns = tags_columns(dimensions);
+pub(super) fn calibs_columns(keys: CollectionKeys, dimensions: &DimensionGroup) -> Vec<BulkColumn> {
+    let mut columns = tags_columns(keys, dimensions);
     columns.push(BulkColumn::new("timespan", SqlType::Timespan));
     columns
 }
@@ -53,12 +54,16 @@ pub(super) fn dimension_columns(dimensions: &DimensionGroup) -> Vec<BulkColumn> 
 }
 
 /// A row of a table of RUN and TAGGED memberships.
-pub(super) fn tags_row(dataset: &DatasetRef, dataset_type_id: i64, collection: i64) -> Vec<Param> {
+pub(super) fn tags_row(
+    dataset: &DatasetRef,
+    dataset_type_id: i64,
+    collection: &CollectionKey,
+) -> Vec<Param> {
     let mut row = Vec::with_capacity(4 + dataset.data_id().required_values().len());
     row.extend([
         Param::Int(dataset_type_id),
         Param::Uuid(dataset.id()),
-        Param::Int(collection),
+        collection.param(),
     ]);
     row.extend(dataset.data_id().required_values().iter().map(key_param));
     row

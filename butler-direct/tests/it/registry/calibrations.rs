@@ -7,18 +7,10 @@ use butler_core::registry::{Registry, RegistryWriter};
 use butler_core::timespan::Timespan;
 
 use super::fixture::{
-    Calibrations, Repository, add_calibrations, bias, dataset_type, detector, hours, names,
-    new_ref, register,
+    CALIBS, Repository, add_calibration_collection, bias, certify_each, dataset_type, detector,
+    hours, names, new_ref, register,
 };
-use super::{assert_error, behaviours};
-
-const COLLECTION: &str = "Cam1/calibs";
-
-async fn prepare(registry: &dyn RegistryWriter) -> Calibrations {
-    let all = add_calibrations(registry).await;
-    register(registry, COLLECTION, CollectionType::Calibration).await;
-    all
-}
+use super::{assert_error, collection_behaviours};
 
 /// Every timespan between hours 1 to 5 and infinity.
 fn timespans() -> Vec<Timespan> {
@@ -43,7 +35,7 @@ async fn check(registry: &dyn Registry, valid: &[(&DatasetRef, Timespan)]) {
                 .map(|(dataset, _)| *dataset)
                 .collect();
             let found = registry
-                .find_dataset("bias", &id, &names([COLLECTION]), Some(timespan))
+                .find_dataset("bias", &id, &names([CALIBS]), Some(timespan))
                 .await;
             match (expected.as_slice(), found) {
                 ([], Ok(None)) => {}
@@ -54,7 +46,7 @@ async fn check(registry: &dyn Registry, valid: &[(&DatasetRef, Timespan)]) {
         }
     }
     let associations = registry
-        .associations("bias", &names([COLLECTION]))
+        .associations("bias", &names([CALIBS]))
         .await
         .unwrap();
     let mut found: Vec<_> = associations
@@ -70,41 +62,33 @@ async fn check(registry: &dyn Registry, valid: &[(&DatasetRef, Timespan)]) {
 
 async fn lookups_follow_validity(repository: &Repository) {
     let registry = &repository.registry;
-    let all = prepare(registry).await;
+    let all = add_calibration_collection(registry).await;
     let certified = [
         (all.g(2), hours(Some(2), Some(4))),
         (all.g(3), hours(Some(1), Some(3))),
         (all.r(2), hours(Some(4), None)),
         (all.r(3), hours(Some(4), None)),
     ];
-    for (dataset, timespan) in &certified {
-        registry
-            .certify(COLLECTION, &[(*dataset).clone()], *timespan)
-            .await
-            .unwrap();
-    }
+    certify_each(registry, &certified).await;
     check(registry, &certified).await;
 }
 
 async fn overlapping_ranges_are_refused(repository: &Repository) {
     let registry = &repository.registry;
-    let all = prepare(registry).await;
+    let all = add_calibration_collection(registry).await;
     let range = hours(Some(2), Some(4));
-    registry
-        .certify(COLLECTION, &[all.g(2).clone()], range)
-        .await
-        .unwrap();
+    certify_each(registry, &[(all.g(2), range)]).await;
     for timespan in timespans() {
         // The dataset itself cannot be valid twice at the same time, either.
         for dataset in [all.r(2), all.g(2)] {
             if timespan.overlaps(range) {
                 let message = assert_error!(
                     registry
-                        .certify(COLLECTION, std::slice::from_ref(dataset), timespan)
+                        .certify(CALIBS, std::slice::from_ref(dataset), timespan)
                         .await,
                     ConflictingDefinition
                 );
-                assert!(message.contains(COLLECTION), "{message}");
+                assert!(message.contains(CALIBS), "{message}");
             }
         }
     }
@@ -112,7 +96,7 @@ async fn overlapping_ranges_are_refused(repository: &Repository) {
     assert_error!(
         registry
             .certify(
-                COLLECTION,
+                CALIBS,
                 &[all.r(4).clone(), all.r(2).clone()],
                 hours(None, None)
             )
@@ -124,29 +108,24 @@ async fn overlapping_ranges_are_refused(repository: &Repository) {
 
 async fn ranges_that_meet_do_not_overlap(repository: &Repository) {
     let registry = &repository.registry;
-    let all = prepare(registry).await;
+    let all = add_calibration_collection(registry).await;
     let certified = [
         (all.g(2), hours(Some(2), Some(3))),
         (all.r(2), hours(Some(3), Some(4))),
         (all.g(2), hours(None, Some(2))),
         (all.r(2), hours(Some(4), None)),
     ];
-    for (dataset, timespan) in &certified {
-        registry
-            .certify(COLLECTION, &[(*dataset).clone()], *timespan)
-            .await
-            .unwrap();
-    }
+    certify_each(registry, &certified).await;
     check(registry, &certified).await;
 }
 
 async fn the_same_data_id_twice_in_a_batch_is_refused(repository: &Repository) {
     let registry = &repository.registry;
-    let all = prepare(registry).await;
+    let all = add_calibration_collection(registry).await;
     assert_error!(
         registry
             .certify(
-                COLLECTION,
+                CALIBS,
                 &[all.g(2).clone(), all.r(2).clone()],
                 hours(None, None)
             )
@@ -158,22 +137,18 @@ async fn the_same_data_id_twice_in_a_batch_is_refused(repository: &Repository) {
 
 async fn decertifying_cuts_and_splits_ranges(repository: &Repository) {
     let registry = &repository.registry;
-    let all = prepare(registry).await;
-    for (dataset, timespan) in [
+    let all = add_calibration_collection(registry).await;
+    let certified = [
         (all.g(2), hours(Some(2), Some(4))),
         (all.g(3), hours(Some(1), Some(3))),
         (all.r(2), hours(Some(4), None)),
         (all.r(3), hours(Some(4), None)),
         (all.r(4), hours(None, None)),
         (all.g(1), hours(Some(3), Some(4))),
-    ] {
-        registry
-            .certify(COLLECTION, std::slice::from_ref(dataset), timespan)
-            .await
-            .unwrap();
-    }
+    ];
+    certify_each(registry, &certified).await;
     registry
-        .decertify(COLLECTION, "bias", hours(Some(3), Some(5)), None)
+        .decertify(CALIBS, "bias", hours(Some(3), Some(5)), None)
         .await
         .unwrap();
     check(
@@ -189,7 +164,7 @@ async fn decertifying_cuts_and_splits_ranges(repository: &Repository) {
     )
     .await;
     registry
-        .decertify(COLLECTION, "bias", Timespan::UNBOUNDED, None)
+        .decertify(CALIBS, "bias", Timespan::UNBOUNDED, None)
         .await
         .unwrap();
     check(registry, &[]).await;
@@ -197,14 +172,14 @@ async fn decertifying_cuts_and_splits_ranges(repository: &Repository) {
 
 async fn decertifying_can_be_confined_to_data_ids(repository: &Repository) {
     let registry = &repository.registry;
-    let all = prepare(registry).await;
+    let all = add_calibration_collection(registry).await;
     registry
-        .certify(COLLECTION, &all.g, hours(None, None))
+        .certify(CALIBS, &all.g, hours(None, None))
         .await
         .unwrap();
     registry
         .decertify(
-            COLLECTION,
+            CALIBS,
             "bias",
             hours(Some(2), Some(4)),
             Some(&[detector(2), detector(4)]),
@@ -219,7 +194,7 @@ async fn decertifying_can_be_confined_to_data_ids(repository: &Repository) {
     ];
     check(registry, &expected).await;
     registry
-        .decertify(COLLECTION, "bias", Timespan::UNBOUNDED, Some(&[]))
+        .decertify(CALIBS, "bias", Timespan::UNBOUNDED, Some(&[]))
         .await
         .unwrap();
     check(registry, &expected).await;
@@ -227,20 +202,11 @@ async fn decertifying_can_be_confined_to_data_ids(repository: &Repository) {
 
 async fn the_freed_range_can_be_certified_again(repository: &Repository) {
     let registry = &repository.registry;
-    let all = prepare(registry).await;
-    registry
-        .certify(COLLECTION, &[all.g(2).clone()], hours(None, None))
-        .await
-        .unwrap();
+    let all = add_calibration_collection(registry).await;
+    certify_each(registry, &[(all.g(2), hours(None, None))]).await;
     let gap = hours(Some(2), Some(4));
-    registry
-        .decertify(COLLECTION, "bias", gap, None)
-        .await
-        .unwrap();
-    registry
-        .certify(COLLECTION, &[all.r(2).clone()], gap)
-        .await
-        .unwrap();
+    registry.decertify(CALIBS, "bias", gap, None).await.unwrap();
+    certify_each(registry, &[(all.r(2), gap)]).await;
     check(
         registry,
         &[
@@ -254,30 +220,24 @@ async fn the_freed_range_can_be_certified_again(repository: &Repository) {
 
 async fn an_empty_range_is_valid_never(repository: &Repository) {
     let registry = &repository.registry;
-    let all = prepare(registry).await;
-    registry
-        .certify(COLLECTION, &[all.g(2).clone()], hours(None, None))
-        .await
-        .unwrap();
+    let all = add_calibration_collection(registry).await;
+    certify_each(registry, &[(all.g(2), hours(None, None))]).await;
     // It is in nobody's way, and nobody in its.
-    registry
-        .certify(COLLECTION, &[all.r(2).clone()], Timespan::EMPTY)
-        .await
-        .unwrap();
+    certify_each(registry, &[(all.r(2), Timespan::EMPTY)]).await;
     let expected = [(all.g(2), hours(None, None)), (all.r(2), Timespan::EMPTY)];
     check(registry, &expected).await;
     let nothing = registry
         .find_dataset(
             "bias",
             &detector(2),
-            &names([COLLECTION]),
+            &names([CALIBS]),
             Some(Timespan::EMPTY),
         )
         .await
         .unwrap();
     assert_eq!(nothing, None);
     registry
-        .decertify(COLLECTION, "bias", Timespan::EMPTY, None)
+        .decertify(CALIBS, "bias", Timespan::EMPTY, None)
         .await
         .unwrap();
     check(registry, &expected).await;
@@ -285,7 +245,7 @@ async fn an_empty_range_is_valid_never(repository: &Repository) {
 
 async fn only_calibrations_are_certified(repository: &Repository) {
     let registry = &repository.registry;
-    let all = prepare(registry).await;
+    let all = add_calibration_collection(registry).await;
     register(registry, "tag", CollectionType::Tagged).await;
     for name in ["tag", "imported_g"] {
         let message = assert_error!(
@@ -309,20 +269,20 @@ async fn only_calibrations_are_certified(repository: &Repository) {
         .unwrap();
     assert_error!(
         registry
-            .certify(COLLECTION, &[dataset], Timespan::UNBOUNDED)
+            .certify(CALIBS, &[dataset], Timespan::UNBOUNDED)
             .await,
         DatasetTypeNotSupported
     );
     assert_error!(
         registry
-            .decertify(COLLECTION, "dark", Timespan::UNBOUNDED, None)
+            .decertify(CALIBS, "dark", Timespan::UNBOUNDED, None)
             .await,
         DatasetTypeNotSupported
     );
     let unknown = new_ref(&bias(), detector(1), "imported_g");
     assert_error!(
         registry
-            .certify(COLLECTION, &[unknown], Timespan::UNBOUNDED)
+            .certify(CALIBS, &[unknown], Timespan::UNBOUNDED)
             .await,
         ConflictingDefinition
     );
@@ -330,12 +290,12 @@ async fn only_calibrations_are_certified(repository: &Repository) {
 
 async fn associations_of_a_chain_are_those_below_it(repository: &Repository) {
     let registry = &repository.registry;
-    let all = prepare(registry).await;
+    let all = add_calibration_collection(registry).await;
     let range = hours(Some(1), None);
-    registry.certify(COLLECTION, &all.r, range).await.unwrap();
+    registry.certify(CALIBS, &all.r, range).await.unwrap();
     register(registry, "chain", CollectionType::Chained).await;
     registry
-        .set_collection_chain("chain", &names([COLLECTION, "imported_g"]))
+        .set_collection_chain("chain", &names([CALIBS, "imported_g"]))
         .await
         .unwrap();
     let found = registry
@@ -344,7 +304,7 @@ async fn associations_of_a_chain_are_those_below_it(repository: &Repository) {
         .unwrap();
     assert_eq!(found.len(), 6);
     for association in found {
-        if &*association.collection == COLLECTION {
+        if &*association.collection == CALIBS {
             assert_eq!(association.timespan, Some(range));
             assert_eq!(&**association.dataset.run(), "imported_r");
         } else {
@@ -355,7 +315,7 @@ async fn associations_of_a_chain_are_those_below_it(repository: &Repository) {
     }
 }
 
-behaviours!(
+collection_behaviours!(
     lookups_follow_validity,
     overlapping_ranges_are_refused,
     ranges_that_meet_do_not_overlap,

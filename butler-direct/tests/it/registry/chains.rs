@@ -4,7 +4,7 @@ use butler_core::collections::{CollectionType, CollectionWildcard};
 use butler_core::registry::{CollectionQuery, Registry, RegistryWriter};
 
 use super::fixture::{Repository, names, register};
-use super::{assert_error, behaviours};
+use super::{assert_error, collection_behaviours};
 
 pub(super) async fn children(registry: &dyn Registry, chain: &str) -> Vec<String> {
     let query = CollectionQuery::new(CollectionWildcard::from_names([chain]));
@@ -221,7 +221,7 @@ async fn a_long_life_of_prepending_does_not_use_positions_up(repository: &Reposi
     assert_eq!(children(registry, "chain").await, ["e", "d", "c", "b", "a"]);
 }
 
-behaviours!(
+collection_behaviours!(
     a_new_chain_is_empty,
     children_are_replaced,
     a_child_given_twice_is_there_once,

@@ -4,7 +4,7 @@ use butler_core::collections::{CollectionInfo, CollectionType, CollectionWildcar
 use butler_core::registry::{CollectionQuery, Registry, RegistryWriter};
 
 use super::fixture::{Repository, add_calibrations, find, names, register};
-use super::{assert_error, behaviours};
+use super::{assert_error, collection_behaviours};
 use CollectionType::{Calibration, Chained, Run, Tagged};
 
 fn query(expression: &[&str]) -> CollectionQuery {
@@ -371,7 +371,7 @@ async fn a_child_of_a_chain_is_not_removed(repository: &Repository) {
     assert!(found(registry, &query(&["*"])).await.is_empty());
 }
 
-behaviours!(
+collection_behaviours!(
     every_type_can_be_registered,
     another_type_under_the_same_name_is_refused,
     an_empty_name_is_refused,

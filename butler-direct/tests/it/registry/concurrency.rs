@@ -17,9 +17,9 @@ use tokio::sync::Barrier;
 
 use super::chains::children;
 use super::fixture::{
-    Repository, add_calibrations, add_instruments, add_skymap, bias, dataset_type, detector,
-    detector_and_filter, element, flat, hours, integers, names, new_ref, record, register, square,
-    storage_classes,
+    CALIBS, Repository, add_calibration_collection, add_calibrations, add_instruments, add_skymap,
+    bias, dataset_type, detector, detector_and_filter, element, flat, hours, integers, names,
+    new_ref, record, register, square, storage_classes,
 };
 
 const CLIENTS: usize = 6;
@@ -355,21 +355,20 @@ async fn no_cycle_comes_about(repository: &Repository) {
 
 async fn one_of_many_certifies_a_range(repository: &Repository) {
     let registry = &repository.registry;
-    let all = add_calibrations(registry).await;
-    register(registry, "calib", CollectionType::Calibration).await;
+    let all = add_calibration_collection(registry).await;
     let results = race(repository, |number, client| {
         let given = shuffled(&all.g, number);
         let begin = i64::try_from(number).unwrap();
         async move {
             client
-                .certify("calib", &given, hours(Some(begin), Some(10 + begin)))
+                .certify(CALIBS, &given, hours(Some(begin), Some(10 + begin)))
                 .await
         }
     })
     .await;
     assert_eq!(winners(results), 1);
     let found = registry
-        .associations("bias", &names(["calib"]))
+        .associations("bias", &names([CALIBS]))
         .await
         .unwrap();
     assert_eq!(found.len(), all.g.len());
@@ -382,22 +381,21 @@ async fn one_of_many_certifies_a_range(repository: &Repository) {
 
 async fn ranges_are_cut_one_after_the_other(repository: &Repository) {
     let registry = &repository.registry;
-    let all = add_calibrations(registry).await;
-    register(registry, "calib", CollectionType::Calibration).await;
+    let all = add_calibration_collection(registry).await;
     registry
-        .certify("calib", &all.g, hours(None, None))
+        .certify(CALIBS, &all.g, hours(None, None))
         .await
         .unwrap();
     // Each cuts an hour out of the same range.
     let results = race(repository, |number, client| async move {
         let begin = 2 * i64::try_from(number).unwrap();
         let hour = hours(Some(begin), Some(begin + 1));
-        client.decertify("calib", "bias", hour, None).await
+        client.decertify(CALIBS, "bias", hour, None).await
     })
     .await;
     assert_eq!(winners(results), CLIENTS);
     let found = registry
-        .associations("bias", &names(["calib"]))
+        .associations("bias", &names([CALIBS]))
         .await
         .unwrap();
     assert_eq!(found.len(), all.g.len() * (CLIENTS + 1));

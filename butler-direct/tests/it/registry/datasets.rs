@@ -11,7 +11,7 @@ use super::fixture::{
     Repository, add_calibrations, add_observations, data_id, dataset_type, detector,
     detector_and_filter, find, names, register,
 };
-use super::{assert_error, behaviours};
+use super::{assert_error, collection_behaviours};
 
 async fn new_datasets_are_found_by_id_and_by_data_id(repository: &Repository) {
     let registry = &repository.registry;
@@ -301,7 +301,7 @@ async fn the_datasets_of_a_run_are_listed(repository: &Repository) {
     assert_error!(registry.run_dataset_ids("absent").await, MissingCollection);
 }
 
-behaviours!(
+collection_behaviours!(
     new_datasets_are_found_by_id_and_by_data_id,
     one_dataset_per_data_id_and_run,
     datasets_go_into_runs_only,

@@ -5,10 +5,10 @@ use butler_core::datasets::DatasetIdMode;
 use butler_core::registry::{Registry, RegistryWriter};
 
 use super::fixture::{
-    Repository, add_calibrations, data_id, dataset_type, detector, detector_and_filter, find,
-    hours, names, register, universe,
+    CALIBS, Repository, add_calibration_collection, add_calibrations, data_id, dataset_type,
+    detector, detector_and_filter, find, hours, names, register, universe,
 };
-use super::{assert_error, behaviours};
+use super::{assert_error, collection_behaviours};
 
 async fn the_first_collection_that_has_it_wins(repository: &Repository) {
     let registry = &repository.registry;
@@ -172,13 +172,12 @@ async fn components_are_found_through_their_composite(repository: &Repository) {
 
 async fn calibrations_take_part_with_a_timespan(repository: &Repository) {
     let registry = &repository.registry;
-    let all = add_calibrations(registry).await;
-    register(registry, "calib", CollectionType::Calibration).await;
+    let all = add_calibration_collection(registry).await;
     registry
-        .certify("calib", &[all.g(2).clone()], hours(Some(2), Some(4)))
+        .certify(CALIBS, &[all.g(2).clone()], hours(Some(2), Some(4)))
         .await
         .unwrap();
-    let search = names(["calib", "imported_r"]);
+    let search = names([CALIBS, "imported_r"]);
     let find = async |timespan| {
         let found = registry
             .find_dataset("bias", &detector(2), &search, timespan)
@@ -201,7 +200,7 @@ async fn calibrations_take_part_with_a_timespan(repository: &Repository) {
         .find_dataset(
             "bias",
             &detector(2),
-            &names(["imported_r", "calib"]),
+            &names(["imported_r", CALIBS]),
             Some(hours(Some(3), Some(4))),
         )
         .await
@@ -211,49 +210,37 @@ async fn calibrations_take_part_with_a_timespan(repository: &Repository) {
 
 async fn an_ambiguity_behind_the_winner_is_of_no_concern(repository: &Repository) {
     let registry = &repository.registry;
-    let all = add_calibrations(registry).await;
-    register(registry, "calib", CollectionType::Calibration).await;
+    let all = add_calibration_collection(registry).await;
     for (dataset, timespan) in [
         (all.g(2), hours(None, Some(3))),
         (all.r(2), hours(Some(3), None)),
     ] {
         registry
-            .certify("calib", std::slice::from_ref(dataset), timespan)
+            .certify(CALIBS, std::slice::from_ref(dataset), timespan)
             .await
             .unwrap();
     }
     let always = Some(hours(None, None));
     let found = registry
-        .find_dataset(
-            "bias",
-            &detector(2),
-            &names(["imported_g", "calib"]),
-            always,
-        )
+        .find_dataset("bias", &detector(2), &names(["imported_g", CALIBS]), always)
         .await
         .unwrap();
     assert_eq!(found.as_ref(), Some(all.g(2)));
     let message = assert_error!(
         registry
-            .find_dataset(
-                "bias",
-                &detector(2),
-                &names(["calib", "imported_g"]),
-                always
-            )
+            .find_dataset("bias", &detector(2), &names([CALIBS, "imported_g"]), always)
             .await,
         CalibrationLookup
     );
     assert!(
-        message.contains("bias") && message.contains("calib"),
+        message.contains("bias") && message.contains(CALIBS),
         "{message}"
     );
 }
 
 async fn a_type_that_is_no_calibration_is_found_beside_calibrations(repository: &Repository) {
     let registry = &repository.registry;
-    add_calibrations(registry).await;
-    register(registry, "calib", CollectionType::Calibration).await;
+    add_calibration_collection(registry).await;
     let config = dataset_type("config", &[], "StructuredDataDict", false);
     registry.register_dataset_type(&config).await.unwrap();
     let id = butler_core::dimensions::DataCoordinate::empty(universe());
@@ -270,20 +257,20 @@ async fn a_type_that_is_no_calibration_is_found_beside_calibrations(repository: 
         .find_dataset(
             "config",
             &id,
-            &names(["calib", "imported_g"]),
+            &names([CALIBS, "imported_g"]),
             Some(hours(None, None)),
         )
         .await
         .unwrap();
     assert_eq!(found.as_ref(), made.first());
     let found = registry
-        .find_dataset("config", &id, &names(["calib"]), Some(hours(None, None)))
+        .find_dataset("config", &id, &names([CALIBS]), Some(hours(None, None)))
         .await
         .unwrap();
     assert_eq!(found, None);
 }
 
-behaviours!(
+collection_behaviours!(
     the_first_collection_that_has_it_wins,
     nothing_is_found_where_there_is_nothing,
     nested_chains_are_searched_depth_first,

@@ -17,8 +17,8 @@ use butler_core::registry::{InsertMode, Registry, RegistryWriter};
 use butler_core::storage_class::StorageClassRegistry;
 use butler_core::timespan::Timespan;
 use butler_direct::db::{Access, ConnectOptions, Database, Location};
-use butler_direct::registry::SqlRegistry;
 use butler_direct::registry::versions::SchemaVersions;
+use butler_direct::registry::{CollectionKeys, SqlRegistry};
 use butler_sphgeom::{Box as LonLatBox, Region};
 use butler_tests::postgres::TestSchema;
 use uuid::Uuid;
@@ -34,8 +34,12 @@ pub(crate) struct Repository {
 impl Repository {
     /// In memory, with a single connection.
     pub(crate) async fn sqlite() -> Self {
-        let versions = SchemaVersions::newest();
-        Self::create(Location::SqliteMemory, None, None, &versions).await
+        Self::sqlite_with(&SchemaVersions::newest()).await
+    }
+
+    /// In memory, with a schema of given versions.
+    pub(crate) async fn sqlite_with(versions: &SchemaVersions) -> Self {
+        Self::create(Location::SqliteMemory, None, None, versions).await
     }
 
     /// In a file.
@@ -124,6 +128,11 @@ impl Repository {
             other => panic!("{other:?} is no SQLite file"),
         }
     }
+}
+
+/// A schema whose tables refer to collections by their names.
+pub(crate) fn names_as_keys() -> SchemaVersions {
+    SchemaVersions::newest().with_collection_keys(CollectionKeys::Names)
 }
 
 pub(crate) fn storage_classes() -> Arc<StorageClassRegistry> {
@@ -474,6 +483,29 @@ pub(crate) async fn add_calibrations(registry: &dyn RegistryWriter) -> Calibrati
     let r = datasets.pop().unwrap();
     let g = datasets.pop().unwrap();
     Calibrations { g, r }
+}
+
+/// The CALIBRATION collection of [`add_calibration_collection`].
+pub(crate) const CALIBS: &str = "calib";
+
+/// What [`add_calibrations`] makes, and a CALIBRATION collection without anything.
+pub(crate) async fn add_calibration_collection(registry: &dyn RegistryWriter) -> Calibrations {
+    let all = add_calibrations(registry).await;
+    register(registry, CALIBS, CollectionType::Calibration).await;
+    all
+}
+
+/// Certifies datasets in [`CALIBS`], each for a timespan of its own.
+pub(crate) async fn certify_each(
+    registry: &dyn RegistryWriter,
+    validity: &[(&DatasetRef, Timespan)],
+) {
+    for (dataset, timespan) in validity {
+        registry
+            .certify(CALIBS, std::slice::from_ref(*dataset), *timespan)
+            .await
+            .unwrap();
+    }
 }
 
 /// Registers a collection.

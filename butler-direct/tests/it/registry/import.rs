@@ -9,7 +9,7 @@ use super::fixture::{
     Repository, add_calibrations, add_observations, bias, data_id, dataset_type, detector,
     detector_and_filter, find, flat, new_ref, ref_with_id, register,
 };
-use super::{assert_error, behaviours};
+use super::{assert_error, collection_behaviours};
 
 async fn prepare(registry: &dyn RegistryWriter) {
     add_calibrations(registry).await;
@@ -249,7 +249,7 @@ async fn an_overridden_storage_class_is_of_no_concern(repository: &Repository) {
     assert_eq!(**found.dataset_type(), bias());
 }
 
-behaviours!(
+collection_behaviours!(
     an_id_is_kept,
     importing_again_changes_nothing,
     a_new_dataset_given_twice_is_imported_once,

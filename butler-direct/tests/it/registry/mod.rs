@@ -46,6 +46,33 @@ macro_rules! behaviours {
 }
 pub(crate) use behaviours;
 
+/// As [`behaviours`], for what touches the tables that refer to collections: also with repositories
+/// in which they do so by name.
+macro_rules! collection_behaviours {
+    ($($name:ident),+ $(,)?) => {
+        crate::registry::behaviours! { $($name),+ }
+        mod sqlite_with_names_as_keys {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    use crate::registry::fixture::{Repository, names_as_keys};
+                    super::$name(&Repository::sqlite_with(&names_as_keys()).await).await;
+                }
+            )+
+        }
+        mod postgres_with_names_as_keys {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    use crate::registry::fixture::{Repository, names_as_keys};
+                    super::$name(&Repository::postgres_with(&names_as_keys()).await).await;
+                }
+            )+
+        }
+    };
+}
+pub(crate) use collection_behaviours;
+
 /// Asserts that a result is an error of the given variant, and gives its message.
 macro_rules! assert_error {
     ($result:expr, $variant:ident) => {{

@@ -4,7 +4,7 @@ use butler_core::collections::CollectionType;
 use butler_core::registry::{Registry, RegistryWriter};
 use butler_core::timespan::Timespan;
 
-use super::behaviours;
+use super::collection_behaviours;
 use super::fixture::{
     Repository, add_calibrations, add_skymap, data_id, dataset_type, detector_and_filter, flat,
     names, new_ref, register,
@@ -140,7 +140,7 @@ async fn a_chain_sums_up_what_is_below_it(repository: &Repository) {
     );
 }
 
-behaviours!(
+collection_behaviours!(
     an_empty_collection_has_an_empty_summary,
     summaries_grow_with_the_content,
     memberships_are_summarised,

@@ -4,7 +4,7 @@ use butler_core::collections::CollectionType;
 use butler_core::registry::RegistryWriter;
 
 use super::fixture::{Repository, add_calibrations, bias, detector, find, new_ref, register};
-use super::{assert_error, behaviours};
+use super::{assert_error, collection_behaviours};
 
 async fn members_come_and_go(repository: &Repository) {
     let registry = &repository.registry;
@@ -93,7 +93,7 @@ async fn only_tagged_collections_are_tagged(repository: &Repository) {
     );
 }
 
-behaviours!(
+collection_behaviours!(
     members_come_and_go,
     another_dataset_of_the_same_data_id_is_refused,
     a_dataset_that_does_not_exist_is_refused,
