@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod datastores;
+mod operations;
 mod registry;
 mod resource_s3;
 mod support;

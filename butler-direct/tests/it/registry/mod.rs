@@ -14,7 +14,7 @@ mod datasets;
 mod dimensions;
 mod expansion;
 mod find;
-mod fixture;
+pub(crate) mod fixture;
 mod import;
 mod locations;
 mod plans;

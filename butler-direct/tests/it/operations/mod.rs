@@ -1,0 +1,5 @@
+//! Operations on whole repositories, on both databases.
+
+mod atomic;
+mod concurrent;
+pub(crate) mod fixture;
