@@ -11,8 +11,7 @@ use butler_core::datasets::{
     DatasetIdMode, DatasetRef, DatasetType, split_dataset_type_name, validate_dataset_type_name,
 };
 use butler_core::dimensions::{
-    DataCoordinate, DataIdValue, DimensionElement, DimensionRecord,
-    DimensionUniverse,
+    DataCoordinate, DataIdValue, DimensionElement, DimensionRecord, DimensionUniverse,
 };
 use butler_core::error::{Error, Result};
 use butler_core::registry::{

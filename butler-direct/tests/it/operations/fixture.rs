@@ -199,7 +199,10 @@ async fn tables(butler: &DirectButler) -> BTreeMap<String, Vec<String>> {
             "SELECT tablename::text FROM pg_tables WHERE schemaname = $1",
             vec![Param::from(database.namespace().unwrap())],
         ),
-        Dialect::Sqlite => ("SELECT name FROM sqlite_master WHERE type = 'table'", vec![]),
+        Dialect::Sqlite => (
+            "SELECT name FROM sqlite_master WHERE type = 'table'",
+            vec![],
+        ),
     };
     let mut found = BTreeMap::new();
     for row in session.fetch_all(list, &params).await.unwrap() {

@@ -3,3 +3,5 @@
 mod atomic;
 mod concurrent;
 pub(crate) mod fixture;
+mod plans;
+mod statements;

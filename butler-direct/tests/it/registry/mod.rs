@@ -17,7 +17,6 @@ mod find;
 pub(crate) mod fixture;
 mod import;
 mod locations;
-mod plans;
 mod round_trips;
 mod summaries;
 mod tagged;
