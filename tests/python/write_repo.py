@@ -12,8 +12,13 @@ Usage: ``write_repo.py REPO``, with a list of steps on standard input, each ``{"
 ``certify``       collection, dataset_type, run, begin, end: certify them, times being ISO TAI
 ``decertify``     collection, dataset_type, begin, end
 ``prune``         dataset_type, run: remove datasets and files
+``type``          name, dimensions, storage_class: register a dataset type
+``pack``          dataset_type, run, directory: retrieve datasets as a zip file
+``ingest_zip``    file, transfer: ingest such a file
+``transfer``      source, run: transfer all datasets of a run from another repository, with dataset types and
+                  dimension records, copying files
 
-Prints ``{"contents": {id: content}}``: what was put.
+Prints ``{"contents": {id: content}, "files": [path]}``: what was put, and the zip files that were made.
 """
 
 import json
@@ -23,7 +28,7 @@ import warnings
 
 import astropy.time
 from canonical import show
-from lsst.daf.butler import Butler, CollectionType, Timespan
+from lsst.daf.butler import Butler, CollectionType, DatasetType, Timespan
 
 
 def time(text):
@@ -34,7 +39,7 @@ def found(butler, step):
     return butler.query_datasets(step["dataset_type"], step["run"], limit=None)
 
 
-def perform(butler, step, contents):
+def perform(butler, step, contents, files):
     registry = butler.registry
     match step["do"]:
         case "import":
@@ -70,6 +75,24 @@ def perform(butler, step, contents):
             registry.decertify(step["collection"], step["dataset_type"], span)
         case "prune":
             butler.pruneDatasets(found(butler, step), purge=True, unstore=True)
+        case "type":
+            dataset_type = DatasetType(
+                step["name"], step["dimensions"], step["storage_class"], universe=butler.dimensions
+            )
+            registry.registerDatasetType(dataset_type)
+        case "pack":
+            files.append(butler.retrieve_artifacts_zip(found(butler, step), step["directory"]).ospath)
+        case "ingest_zip":
+            butler.ingest_zip(step["file"], transfer=step["transfer"])
+        case "transfer":
+            source = Butler.from_config(step["source"])
+            butler.transfer_from(
+                source,
+                source.query_all_datasets(step["run"], limit=None),
+                transfer="copy",
+                register_dataset_types=True,
+                transfer_dimensions=True,
+            )
         case other:
             raise ValueError(f"unknown step {other}")
 
@@ -77,10 +100,10 @@ def perform(butler, step, contents):
 def main():
     """Run as a command."""
     butler = Butler.from_config(sys.argv[1], writeable=True)
-    contents = {}
+    contents, files = {}, []
     for step in json.load(sys.stdin):
-        perform(butler, step, contents)
-    show({"contents": contents})
+        perform(butler, step, contents, files)
+    show({"contents": contents, "files": files})
 
 
 if __name__ == "__main__":

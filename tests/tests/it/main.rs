@@ -1,6 +1,7 @@
 //! Tests of several crates together, and of the support that they use.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod commands;
 mod dump;
 mod files;
 mod interop;
@@ -8,4 +9,6 @@ mod latiss;
 mod operations;
 mod reference;
 mod repos;
+mod stores;
 mod support;
+mod zips;
