@@ -15,8 +15,13 @@ Usage: ``write_repo.py REPO [--outcomes]``, with a list of steps on standard inp
 ``dataset_type``  name, dimensions, storage_class, is_calibration: register a dataset type
 ``prepend``       name, children: put collections at the front of a chain
 ``datasets``      run, dataset_type, datasets: import datasets, each ``{"id", "data_id"}``
+``type``          name, dimensions, storage_class: register a dataset type
+``pack``          dataset_type, run, directory: retrieve datasets as a zip file
+``ingest_zip``    file, transfer: ingest such a file
+``transfer``      source, run: transfer all datasets of a run from another repository, with dataset types and
+                  dimension records, copying files
 
-Prints ``{"contents": {id: content}}``: what was put.
+Prints ``{"contents": {id: content}, "files": [path]}``: what was put, and the zip files that were made.
 
 With ``--outcomes``, it says ``ready`` on standard error before it reads the steps, and a step that fails does not
 end it: ``outcomes`` has ``ok`` or the name of the exception for each. A step that fails because SQLite's file is locked
@@ -47,7 +52,7 @@ def found(butler, step):
     return butler.query_datasets(step["dataset_type"], step["run"], limit=None)
 
 
-def perform(butler, step, contents):
+def perform(butler, step, contents, files):
     registry = butler.registry
     match step["do"]:
         case "import":
@@ -107,6 +112,24 @@ def perform(butler, step, contents):
                 for dataset in step["datasets"]
             ]
             registry._importDatasets(refs)
+        case "type":
+            dataset_type = DatasetType(
+                step["name"], step["dimensions"], step["storage_class"], universe=butler.dimensions
+            )
+            registry.registerDatasetType(dataset_type)
+        case "pack":
+            files.append(butler.retrieve_artifacts_zip(found(butler, step), step["directory"]).ospath)
+        case "ingest_zip":
+            butler.ingest_zip(step["file"], transfer=step["transfer"])
+        case "transfer":
+            source = Butler.from_config(step["source"])
+            butler.transfer_from(
+                source,
+                source.query_all_datasets(step["run"], limit=None),
+                transfer="copy",
+                register_dataset_types=True,
+                transfer_dimensions=True,
+            )
         case other:
             raise ValueError(f"unknown step {other}")
 
@@ -122,7 +145,7 @@ def may_pass(error, step):
 def outcome_of(butler, step, contents):
     for attempt in range(ATTEMPTS):
         try:
-            perform(butler, step, contents)
+            perform(butler, step, contents, [])
             return "ok"
         except Exception as error:
             if attempt + 1 == ATTEMPTS or not may_pass(error, step):
@@ -135,14 +158,14 @@ def outcome_of(butler, step, contents):
 def main():
     """Run as a command."""
     butler = Butler.from_config(sys.argv[1], writeable=True)
-    contents = {}
+    contents, files = {}, []
     if "--outcomes" in sys.argv:
         print("ready", file=sys.stderr, flush=True)
         show({"outcomes": [outcome_of(butler, step, contents) for step in json.load(sys.stdin)]})
         return
     for step in json.load(sys.stdin):
-        perform(butler, step, contents)
-    show({"contents": contents})
+        perform(butler, step, contents, files)
+    show({"contents": contents, "files": files})
 
 
 if __name__ == "__main__":

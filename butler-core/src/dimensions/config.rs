@@ -135,7 +135,8 @@ impl UniverseConfig {
         let mut config: Self = if Self::is_json(text) {
             serde_json::from_str(text).map_err(|error| bad(&error))?
         } else {
-            serde_yaml_ng::from_str(text).map_err(|error| bad(&error))?
+            let document = crate::yaml::parse(text).map_err(|error| bad(&error))?;
+            serde_json::from_value(document.to_json()).map_err(|error| bad(&error))?
         };
         config.finish()?;
         Ok(config)

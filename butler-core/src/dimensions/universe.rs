@@ -120,9 +120,8 @@ impl DimensionUniverse {
         if UniverseConfig::is_json(self.document) {
             return Cow::Borrowed(self.document);
         }
-        let value: serde_json::Value =
-            serde_yaml_ng::from_str(self.document).expect("the document has been read before");
-        Cow::Owned(value.to_string())
+        let value = crate::yaml::parse(self.document).expect("the document has been read before");
+        Cow::Owned(value.to_json().to_string())
     }
 
     /// The configuration.

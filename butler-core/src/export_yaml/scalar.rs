@@ -106,7 +106,11 @@ pub(super) fn timespan(value: &Value) -> Result<Timespan> {
     match tagged(value, TIMESPAN_TAG) {
         Some(Value::Str(text)) if text == "EMPTY" => Ok(Timespan::EMPTY),
         Some(Value::Map(map)) => {
-            let bound = |key: &str| optional_time(map.get(key).unwrap_or(&Value::Null));
+            // An unbounded end is a null, not an end that is left out.
+            let bound = |key: &str| {
+                let missing = || wrong(&format!("a timespan with '{key}'"), value);
+                optional_time(map.get(key).ok_or_else(missing)?)
+            };
             Timespan::new(bound("begin")?, bound("end")?)
         }
         _ => Err(wrong("a timespan tagged !lsst.daf.butler.Timespan", value)),
@@ -229,13 +233,24 @@ mod tests {
     }
 
     #[test]
-    fn timespans_go_both_ways() {
-        for span in [
-            Timespan::EMPTY,
-            Timespan::UNBOUNDED,
-            Timespan::from_ns(5, 10),
+    fn timespans_are_written_as_by_the_reference() {
+        let document = include_str!("../../tests/data/timespans.json");
+        let document: serde_json::Value = serde_json::from_str(document).unwrap();
+        for row in document[4].as_array().unwrap() {
+            let expected: Timespan = serde_json::from_value(row[0].clone()).unwrap();
+            let value = crate::yaml::parse(row[1].as_str().unwrap()).unwrap();
+            assert_eq!(timespan(&value).unwrap(), expected);
+            assert_eq!(timespan_value(expected), value);
+            let text = crate::yaml::to_string(&value);
+            assert_eq!(crate::yaml::parse(&text).unwrap(), value);
+        }
+        for bad in [
+            "17",
+            "!lsst.daf.butler.Timespan {begin: null}",
+            "!other EMPTY",
         ] {
-            assert_eq!(timespan(&timespan_value(span)).unwrap(), span);
+            let value = crate::yaml::parse(bad).unwrap();
+            assert!(timespan(&value).is_err(), "{bad}");
         }
     }
 }

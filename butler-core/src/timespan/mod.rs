@@ -1,15 +1,11 @@
 //! Half-open intervals of TAI time with nanosecond precision.
 
-mod yaml;
-
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Result};
 use crate::time;
-
-pub use yaml::{time_from_yaml, time_to_yaml};
 
 /// A half-open interval `[begin, end)` of TAI time.
 ///

@@ -25,6 +25,11 @@ fn render(value: &Value, sorted: bool) -> String {
     match value {
         Value::Map(map) if !map.is_empty() => emitter.map(&mut out, map, 0, false),
         Value::Seq(items) if !items.is_empty() => emitter.seq(&mut out, items, 0),
+        Value::Tagged(_) => {
+            let mut marked = String::new();
+            emitter.after_marker(&mut marked, value, 0);
+            out.push_str(marked.trim_start_matches(' '));
+        }
         other => {
             emitter.inline(&mut out, other, 0);
             out.push('\n');

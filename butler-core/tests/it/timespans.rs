@@ -77,30 +77,6 @@ fn days_of_observation_and_instants_become_timespans() {
 }
 
 #[test]
-fn timespans_in_export_files_are_those_of_the_reference() {
-    for row in rows(4) {
-        let expected = timespan(&row[0]);
-        let value: serde_yaml_ng::Value =
-            serde_yaml_ng::from_str(row[1].as_str().unwrap()).unwrap();
-        assert_eq!(Timespan::from_yaml(&value).unwrap(), Some(expected));
-        assert_eq!(expected.to_yaml(), value);
-        let text = serde_yaml_ng::to_string(&expected.to_yaml()).unwrap();
-        assert_eq!(
-            serde_yaml_ng::from_str::<serde_yaml_ng::Value>(&text).unwrap(),
-            value
-        );
-    }
-    for bad in [
-        "17",
-        "!lsst.daf.butler.Timespan {begin: null}",
-        "!other EMPTY",
-    ] {
-        let value: serde_yaml_ng::Value = serde_yaml_ng::from_str(bad).unwrap();
-        assert!(Timespan::from_yaml(&value).is_err(), "{bad}");
-    }
-}
-
-#[test]
 fn pairs_on_the_wire_that_hold_no_time_are_the_empty_timespan() {
     assert_eq!(timespan(&json!([5, 5])), Timespan::EMPTY);
     assert!(serde_json::from_value::<Timespan>(json!([1])).is_err());

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use butler_core::collections::CollectionType;
 use butler_core::datasets::{DatasetRef, DatasetType};
 use butler_core::error::{Error, Result};
-use butler_core::registry::{Registry, RegistryWriter};
+use butler_core::registry::Registry;
 
 use crate::butler::DirectButler;
 use crate::registry::RegistryTransaction;
 
 /// The dataset types of datasets by name.
-pub(super) fn dataset_types(datasets: &[DatasetRef]) -> BTreeMap<&str, &Arc<DatasetType>> {
+fn dataset_types(datasets: &[DatasetRef]) -> BTreeMap<&str, &Arc<DatasetType>> {
     let mut types = BTreeMap::new();
     for dataset in datasets {
         let dataset_type = dataset.dataset_type();
@@ -24,23 +24,25 @@ pub(super) fn dataset_types(datasets: &[DatasetRef]) -> BTreeMap<&str, &Arc<Data
 }
 
 impl DirectButler {
-    /// Makes sure that the dataset types are known here, registering them if that is wanted. A
-    /// known type may differ in its storage class if each can be converted to the other.
-    pub(super) async fn agree_on_dataset_types(
+    /// Checks that the dataset types are known here, or may be registered, and returns those that
+    /// have yet to be: by [`register_dataset_types`], in the transaction that needs them. A known
+    /// type may differ in its storage class if each can be converted to the other.
+    pub(super) async fn new_dataset_types(
         &self,
-        types: impl IntoIterator<Item = &Arc<DatasetType>>,
+        datasets: &[DatasetRef],
         register: bool,
-    ) -> Result<()> {
-        for dataset_type in types {
+    ) -> Result<Vec<Arc<DatasetType>>> {
+        let classes = self.storage_classes();
+        let mut new = Vec::new();
+        for dataset_type in dataset_types(datasets).into_values() {
             let known = match self.registry().dataset_type(dataset_type.name()).await {
                 Ok(known) => known,
                 Err(Error::MissingDatasetType(_)) if register => {
-                    self.registry().register_dataset_type(dataset_type).await?;
+                    new.push(Arc::clone(dataset_type));
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            let classes = self.storage_classes();
             if *known != **dataset_type
                 && !(known.is_compatible_with(dataset_type, classes)?
                     && dataset_type.is_compatible_with(&known, classes)?)
@@ -52,7 +54,7 @@ impl DirectButler {
                 )));
             }
         }
-        Ok(())
+        Ok(new)
     }
 
     /// The same datasets with dimension records attached to their data IDs, where a file template

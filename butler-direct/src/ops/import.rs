@@ -11,6 +11,7 @@ use butler_core::progress::Progress;
 use butler_core::registry::{InsertMode, Registry};
 use uuid::Uuid;
 
+use super::ingest::{attach, data_ids_at};
 use super::settle::settle;
 use crate::butler::DirectButler;
 use crate::datastores::{IngestOptions, Staged};
@@ -95,10 +96,8 @@ impl DirectButler {
     /// and their places in TAGGED and CALIBRATION collections, and the files.
     ///
     /// What is there already and equal stays, and so do dimension records with the same key;
-    /// datasets keep their IDs. Without files to transfer all is one transaction. With files,
-    /// dataset types, collections and dimension records are committed first (they name the files),
-    /// and the rest after the files are in place. After a failure no dataset has been imported, and
-    /// the import can be repeated.
+    /// datasets keep their IDs. Files are brought into place first; then all else becomes known in
+    /// one transaction. If that fails, the files are taken back, and nothing has changed.
     ///
     /// # Errors
     /// [`Error::CorruptRecord`] or [`Error::UnsupportedVersion`] if the file cannot be understood;
@@ -123,34 +122,20 @@ impl DirectButler {
         }
         let groups = data.take_datasets(|name| known.get(name).cloned())?;
 
-        let mut transaction = self.registry().begin().await?;
-        register(&mut transaction, &data).await?;
-        for (name, records) in &data.records {
-            if !options.skip_dimensions.contains(*name) {
-                let element = self.universe().element(name)?;
-                transaction
-                    .insert_dimension_records(element, records, InsertMode::SkipExisting)
-                    .await?;
-            }
-        }
         let files = if options.without_datastore {
             Vec::new()
         } else {
             located(&groups, options.directory.as_ref())?
         };
-        if files.is_empty() {
-            let refs = import_datasets(&mut transaction, &groups).await?;
-            associate(&mut transaction, &data, &refs).await?;
-            transaction.commit().await?;
-            return Ok(ImportReport {
-                datasets: refs.len(),
-                warnings: data.warnings,
-            });
-        }
-        transaction.commit().await?;
-        let staged = self.stage_files(files, options, progress).await?;
+        let staged = if files.is_empty() {
+            Staged::new()
+        } else {
+            self.stage_files(files, &data, options, progress).await?
+        };
         let outcome = async {
             let mut transaction = self.registry().begin().await?;
+            register(&mut transaction, &data).await?;
+            insert_records(&mut transaction, &data, options).await?;
             let refs = import_datasets(&mut transaction, &groups).await?;
             staged.record(&mut transaction).await?;
             associate(&mut transaction, &data, &refs).await?;
@@ -168,10 +153,21 @@ impl DirectButler {
     async fn stage_files(
         &self,
         mut files: Vec<FileDataset>,
+        data: &ImportData,
         options: &ImportOptions,
         progress: &dyn Progress,
     ) -> Result<Staged> {
-        self.expand_files(&mut files, options.transfer).await?;
+        let places = self.places_to_expand(&files, options.transfer);
+        if !places.is_empty() {
+            // Dimension records name the files, and may come with the very import: they are
+            // inserted to be looked up, and then again, for good, together with the datasets.
+            let data_ids = data_ids_at(&files, &places);
+            let mut transaction = self.registry().begin().await?;
+            insert_records(&mut transaction, data, options).await?;
+            let expanded = transaction.expand_data_ids(&data_ids).await?;
+            transaction.rollback().await?;
+            attach(&mut files, &places, expanded)?;
+        }
         let refs: Vec<DatasetRef> = files.iter().flat_map(|file| &file.refs).cloned().collect();
         let wanted: Vec<Uuid> = refs.iter().map(DatasetRef::id).collect();
         let ingest = IngestOptions {
@@ -210,9 +206,8 @@ fn located(groups: &[DatasetGroup], directory: Option<&ResourcePath>) -> Result<
 /// Registers dataset types and collections; members of chains come before the chains.
 async fn register(transaction: &mut RegistryTransaction, data: &ImportData) -> Result<()> {
     let doc = |name: &str| data.docs.get(name).map(String::as_str);
-    for dataset_type in data.dataset_types.values() {
-        transaction.register_dataset_type(dataset_type).await?;
-    }
+    let types: Vec<&DatasetType> = data.dataset_types.values().map(|t| &**t).collect();
+    transaction.register_dataset_types(&types).await?;
     // All clients register collections in the same order, so that they do not block each other.
     let runs = data
         .runs
@@ -237,6 +232,23 @@ async fn register(transaction: &mut RegistryTransaction, data: &ImportData) -> R
         transaction
             .edit_chain(name, ChainEdit::Replace, children)
             .await?;
+    }
+    Ok(())
+}
+
+async fn insert_records(
+    transaction: &mut RegistryTransaction,
+    data: &ImportData,
+    options: &ImportOptions,
+) -> Result<()> {
+    for (name, records) in &data.records {
+        if !options.skip_dimensions.contains(*name)
+            && let Some(record) = records.first()
+        {
+            transaction
+                .insert_dimension_records(record.element(), records, InsertMode::SkipExisting)
+                .await?;
+        }
     }
     Ok(())
 }

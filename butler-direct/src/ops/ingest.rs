@@ -2,12 +2,15 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use butler_core::datasets::{DatasetId, DatasetRef, FileDataset};
+use butler_core::datasets::{DatasetId, DatasetRef, DatasetType, FileDataset};
+use butler_core::dimensions::DataCoordinate;
 use butler_core::error::{Error, Result};
 use butler_core::progress::Progress;
+use butler_core::registry::Registry;
 
-use super::definitions::{dataset_types, register_runs};
+use super::definitions::register_runs;
 use super::settle::settle;
 use crate::butler::DirectButler;
 use crate::datastores::{IngestOptions, Staged, ZipIndex};
@@ -17,8 +20,9 @@ impl DirectButler {
     /// Takes files in. Dataset types and runs are registered as needed; datasets keep the
     /// identifiers of their references. Returns how many datasets are new in the datastore.
     ///
-    /// Files are brought into place first; then datasets and file records become known in one
-    /// transaction. If that fails, the files are taken back. With `skip_existing`, files of which
+    /// Files are brought into place first; then dataset types, runs, datasets and file records
+    /// become known in one transaction. If that fails, the files are taken back, and nothing has
+    /// changed. With `skip_existing`, files of which
     /// a dataset is stored already are passed over.
     ///
     /// # Errors
@@ -43,8 +47,7 @@ impl DirectButler {
         if let (Some(file), false) = (existing.first(), skip_existing) {
             return Err(stored_already(existing.len(), &file.path));
         }
-        self.agree_on_dataset_types(dataset_types(&refs).into_values(), true)
-            .await?;
+        let types = self.new_dataset_types(&refs, true).await?;
         self.expand_files(&mut new, options.mode).await?;
         let wanted: Vec<DatasetId> = new
             .iter()
@@ -57,7 +60,7 @@ impl DirectButler {
             .await?;
         let outcome = async {
             self.refuse_rejected(&staged, &wanted, &refs)?;
-            self.record(&staged, &refs).await
+            self.record(&staged, &types, &refs).await
         }
         .await;
         settle(staged, outcome).await?;
@@ -96,45 +99,45 @@ impl DirectButler {
             }
             return Ok(0);
         }
-        self.agree_on_dataset_types(dataset_types(&refs).into_values(), true)
-            .await?;
+        let types = self.new_dataset_types(&refs, true).await?;
         let staged = self.datastore().stage_ingest_zip(archive, mode).await?;
-        let outcome = self.record(&staged, &refs).await;
+        let outcome = self.record(&staged, &types, &refs).await;
         settle(staged, outcome).await?;
         Ok(refs.len())
     }
 
     /// Attaches dimension records to data IDs where the names of files need them.
-    pub(super) async fn expand_files(
+    async fn expand_files(
         &self,
         files: &mut [FileDataset],
         mode: Option<TransferMode>,
     ) -> Result<()> {
-        let mut needs: HashMap<String, bool> = HashMap::new();
+        let places = self.places_to_expand(files, mode);
+        let data_ids = data_ids_at(files, &places);
+        let expanded = self.registry().expand_data_ids(&data_ids).await?;
+        attach(files, &places, expanded)
+    }
+
+    /// The datasets (by index of file, and of dataset in the file) whose data IDs must have
+    /// dimension records for the names of their files.
+    pub(super) fn places_to_expand(
+        &self,
+        files: &[FileDataset],
+        mode: Option<TransferMode>,
+    ) -> Vec<(usize, usize)> {
+        let mut needs: HashMap<&str, bool> = HashMap::new();
         let mut places = Vec::new();
-        let mut refs = Vec::new();
         for (file_index, file) in files.iter().enumerate() {
             for (ref_index, dataset) in file.refs.iter().enumerate() {
-                let name = dataset.dataset_type().name();
-                let need = match needs.get(&**name) {
-                    Some(need) => *need,
-                    None => {
-                        let need = self.datastore().needs_expanded_data_ids(mode, dataset);
-                        needs.insert(name.to_string(), need);
-                        need
-                    }
-                };
+                let need = *needs
+                    .entry(dataset.dataset_type().name())
+                    .or_insert_with(|| self.datastore().needs_expanded_data_ids(mode, dataset));
                 if need {
                     places.push((file_index, ref_index));
-                    refs.push(dataset.clone());
                 }
             }
         }
-        self.expand_datasets(&mut refs).await?;
-        for ((file_index, ref_index), dataset) in places.into_iter().zip(refs) {
-            files[file_index].refs[ref_index] = dataset;
-        }
-        Ok(())
+        places
     }
 
     /// Refuses if the datastore has not taken all datasets.
@@ -156,13 +159,40 @@ impl DirectButler {
         }
     }
 
-    async fn record(&self, staged: &Staged, refs: &[DatasetRef]) -> Result<()> {
+    async fn record(
+        &self,
+        staged: &Staged,
+        types: &[Arc<DatasetType>],
+        refs: &[DatasetRef],
+    ) -> Result<()> {
         let mut transaction = self.registry().begin().await?;
+        transaction.register_dataset_types(types).await?;
         register_runs(&mut transaction, refs, &HashMap::new()).await?;
         transaction.import_datasets(refs).await?;
         staged.record(&mut transaction).await?;
         transaction.commit().await
     }
+}
+
+/// The data IDs of some datasets of files.
+pub(super) fn data_ids_at(files: &[FileDataset], places: &[(usize, usize)]) -> Vec<DataCoordinate> {
+    places
+        .iter()
+        .map(|&(file, place)| files[file].refs[place].data_id().clone())
+        .collect()
+}
+
+/// Replaces the data IDs of some datasets of files by expanded ones.
+pub(super) fn attach(
+    files: &mut [FileDataset],
+    places: &[(usize, usize)],
+    expanded: Vec<DataCoordinate>,
+) -> Result<()> {
+    for (&(file, place), data_id) in places.iter().zip(expanded) {
+        let dataset = &mut files[file].refs[place];
+        *dataset = dataset.expanded(data_id)?;
+    }
+    Ok(())
 }
 
 fn stored_already(count: usize, example: &str) -> Error {

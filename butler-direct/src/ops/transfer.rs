@@ -10,11 +10,11 @@ use butler_core::error::Result;
 use butler_core::progress::Progress;
 use butler_core::registry::{CollectionQuery, Registry};
 
-use super::definitions::{dataset_types, register_runs};
+use super::definitions::register_runs;
 use super::records::GatheredRecords;
 use super::settle::settle;
 use crate::butler::DirectButler;
-use crate::datastores::{Staged, TransferFile};
+use crate::datastores::TransferFile;
 use crate::resource::TransferMode;
 
 /// What is transferred, and how.
@@ -48,10 +48,10 @@ impl DirectButler {
     /// Transfers datasets from another repository, with their identifiers. Runs are registered as
     /// needed, with their documentation. Returns the datasets that are here now.
     ///
-    /// Files are brought into place first, several at once; then runs, dimension records, datasets
-    /// and file records become known in one transaction. If that fails, the files are taken back.
-    /// Datasets that are stored here already keep their files. Dataset types are registered before
-    /// all else, and stay. The number of statements grows with the number of different dimensions
+    /// Files are brought into place first, several at once; then dataset types, runs, dimension
+    /// records, datasets and file records become known in one transaction. If that fails, the files
+    /// are taken back, and nothing has changed. Datasets that are stored here already keep their
+    /// files. The number of statements grows with the number of different dimensions
     /// and runs, not with that of datasets.
     ///
     /// # Errors
@@ -78,16 +78,12 @@ impl DirectButler {
             .cloned()
             .collect();
         let refs = self.conform(&wanted)?;
+        let types = self
+            .new_dataset_types(&refs, options.register_dataset_types)
+            .await?;
         if options.dry_run {
-            if !options.register_dataset_types {
-                self.agree_on_dataset_types(dataset_types(&refs).into_values(), false)
-                    .await?;
-            }
             return Ok(refs);
         }
-        let register = options.register_dataset_types;
-        self.agree_on_dataset_types(dataset_types(&refs).into_values(), register)
-            .await?;
         let records = if options.transfer_dimensions {
             let data_ids = wanted.iter().map(DatasetRef::data_id);
             GatheredRecords::gather(source.registry(), data_ids).await?
@@ -118,7 +114,16 @@ impl DirectButler {
                 offered.len()
             );
         }
-        let outcome = self.record_transfer(&staged, &refs, &records, &docs).await;
+        let outcome = async {
+            let mut transaction = self.registry().begin().await?;
+            transaction.register_dataset_types(&types).await?;
+            register_runs(&mut transaction, &refs, &docs).await?;
+            records.insert(&mut transaction, self.universe()).await?;
+            transaction.import_datasets(&refs).await?;
+            staged.record(&mut transaction).await?;
+            transaction.commit().await
+        }
+        .await;
         settle(staged, outcome).await?;
         Ok(refs)
     }
@@ -168,43 +173,28 @@ impl DirectButler {
             return Ok(expanded);
         }
         let same = source.universe() == self.universe();
-        if !same && !records.is_empty() {
-            // Names are made of this repository's records, which must be there first.
-            let mut transaction = self.registry().begin().await?;
-            records.insert(&mut transaction, self.universe()).await?;
-            transaction.commit().await?;
-        }
-        let (registry, from) = if same {
-            (source.registry(), wanted)
-        } else {
-            (self.registry(), refs)
-        };
+        let from = if same { wanted } else { refs };
         let data_ids: Vec<DataCoordinate> = places
             .iter()
             .map(|&place| from[place].data_id().clone())
             .collect();
-        for (place, data_id) in places
-            .into_iter()
-            .zip(registry.expand_data_ids(&data_ids).await?)
-        {
+        let found = if same {
+            source.registry().expand_data_ids(&data_ids).await?
+        } else if records.is_empty() {
+            self.registry().expand_data_ids(&data_ids).await?
+        } else {
+            // Names are made of records of this repository's universe: they are inserted to be
+            // looked up, and then again, for good, together with the datasets.
+            let mut transaction = self.registry().begin().await?;
+            records.insert(&mut transaction, self.universe()).await?;
+            let found = transaction.expand_data_ids(&data_ids).await?;
+            transaction.rollback().await?;
+            found
+        };
+        for (place, data_id) in places.into_iter().zip(found) {
             expanded[place] = expanded[place].expanded(data_id)?;
         }
         Ok(expanded)
-    }
-
-    async fn record_transfer(
-        &self,
-        staged: &Staged,
-        refs: &[DatasetRef],
-        records: &GatheredRecords,
-        docs: &HashMap<String, String>,
-    ) -> Result<()> {
-        let mut transaction = self.registry().begin().await?;
-        register_runs(&mut transaction, refs, docs).await?;
-        records.insert(&mut transaction, self.universe()).await?;
-        transaction.import_datasets(refs).await?;
-        staged.record(&mut transaction).await?;
-        transaction.commit().await
     }
 }
 

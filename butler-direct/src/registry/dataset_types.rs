@@ -9,6 +9,7 @@ use butler_core::error::{Error, Result};
 
 use super::context::Context;
 use super::tables::{calibs_name, calibs_table, tags_name, tags_table};
+use crate::db::schema::TableSpec;
 use crate::db::{Dialect, Param, Row, Session, SqlErrorKind};
 
 /// A dataset type as the database knows it.
@@ -264,6 +265,61 @@ impl Context {
         session: &mut Session,
         dataset_type: &DatasetType,
     ) -> Result<bool> {
+        let new = self
+            .register_dataset_types(session, &[dataset_type])
+            .await?;
+        Ok(new > 0)
+    }
+
+    /// Registers dataset types and returns how many are new. The tables for their dimensions are
+    /// created if need be. The session must be a transaction.
+    ///
+    /// Clients that do this at the same time must not wait for each other, each holding what the
+    /// other needs. So whatever several types need is done step by step for all of them, always in
+    /// the same order: numbers of dimension groups, then tables, then the types by name.
+    ///
+    /// # Errors
+    /// As for [`register_dataset_type`](Self::register_dataset_type).
+    pub(super) async fn register_dataset_types(
+        &self,
+        session: &mut Session,
+        dataset_types: &[&DatasetType],
+    ) -> Result<usize> {
+        let mut new: Vec<&DatasetType> = Vec::new();
+        for dataset_type in dataset_types {
+            self.require_registrable(dataset_type)?;
+            match self.find_dataset_type(session, dataset_type.name()).await? {
+                Some(record) => same_definition(dataset_type, &record)?,
+                None => new.push(dataset_type),
+            }
+        }
+        new.sort_unstable_by_key(|dataset_type| Arc::clone(dataset_type.name()));
+        let mut keys = Vec::with_capacity(new.len());
+        for dataset_type in &new {
+            keys.push(self.save_group(session, dataset_type.dimensions()).await?);
+        }
+        let mut tables = BTreeMap::new();
+        for (dataset_type, &key) in new.iter().zip(&keys) {
+            let group = dataset_type.dimensions();
+            let tags = tags_name(key);
+            tables.insert(tags.clone(), tags_table(&tags, group, self.keys()));
+            if dataset_type.is_calibration() {
+                let calibs = calibs_name(key);
+                tables.insert(calibs.clone(), calibs_table(&calibs, group, self.keys()));
+            }
+        }
+        self.ensure_membership_tables(session, tables.values())
+            .await?;
+        let mut registered = 0;
+        for (dataset_type, key) in new.into_iter().zip(keys) {
+            if self.insert_dataset_type(session, dataset_type, key).await? {
+                registered += 1;
+            }
+        }
+        Ok(registered)
+    }
+
+    fn require_registrable(&self, dataset_type: &DatasetType) -> Result<()> {
         if dataset_type.is_component() {
             return Err(Error::InvalidArgument(format!(
                 "component dataset types are not registered; register the parent of '{}' instead",
@@ -280,24 +336,63 @@ impl Context {
                 self.universe
             )));
         }
-        if let Some(record) = self.find_dataset_type(session, dataset_type.name()).await? {
-            return same_definition(dataset_type, &record).map(|()| false);
+        Ok(())
+    }
+
+    /// Creates those of the tables of memberships that are not there.
+    async fn ensure_membership_tables(
+        &self,
+        session: &mut Session,
+        specs: impl Iterator<Item = &TableSpec>,
+    ) -> Result<()> {
+        let mut missing = Vec::new();
+        for spec in specs {
+            if !self.database.table_exists(session, &spec.name).await? {
+                missing.push(spec);
+            }
         }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        // First of all, as everywhere.
+        self.database.lock_definitions(session).await?;
+        if self.database.dialect() == Dialect::Postgres {
+            // A foreign key locks the table that it refers to against writing until the
+            // transaction ends. The locks are taken here, in the order in which writers take
+            // theirs: collections, dimension records, datasets.
+            let referenced: BTreeSet<&str> = missing
+                .iter()
+                .flat_map(|spec| &spec.foreign_keys)
+                .map(|key| key.table.as_str())
+                .collect();
+            let dimensions = self.universe.elements().map(|element| element.name());
+            let tables: Vec<String> = ["dataset_type", "collection"]
+                .into_iter()
+                .chain(dimensions)
+                .chain(["dataset"])
+                .filter(|name| referenced.contains(name))
+                .map(|name| self.database.table(name))
+                .collect();
+            let lock = format!(
+                "LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
+                tables.join(", ")
+            );
+            session.execute_script(lock).await?;
+        }
+        for spec in missing {
+            self.database.ensure_table(session, spec).await?;
+        }
+        Ok(())
+    }
+
+    /// Inserts the row of a dataset type, and says whether it is new.
+    async fn insert_dataset_type(
+        &self,
+        session: &mut Session,
+        dataset_type: &DatasetType,
+        key: i64,
+    ) -> Result<bool> {
         let stored_name = self.new_stored_name(dataset_type)?;
-        let key = self.save_group(session, group).await?;
-        let tags = tags_name(key);
-        self.database
-            .ensure_table(session, &tags_table(&tags, group, self.keys()))
-            .await?;
-        let calibs = if dataset_type.is_calibration() {
-            let name = calibs_name(key);
-            self.database
-                .ensure_table(session, &calibs_table(&name, group, self.keys()))
-                .await?;
-            Param::from(name)
-        } else {
-            Param::Null(crate::db::schema::SqlType::Text)
-        };
         let (columns, id) = match self.database.dialect() {
             Dialect::Postgres => {
                 let name = self.database.ddl().sequence_name("dataset_type", "id");
@@ -314,11 +409,16 @@ impl Context {
             self.database.table("dataset_type"),
             holes.join(", ")
         );
+        let calibs = if dataset_type.is_calibration() {
+            Param::from(calibs_name(key))
+        } else {
+            Param::Null(crate::db::schema::SqlType::Text)
+        };
         let params = [
             Param::from(stored_name),
             Param::from(dataset_type.storage_class_name()),
             Param::Int(key),
-            Param::from(tags),
+            Param::from(tags_name(key)),
             calibs,
         ];
         if session.execute(&sql, &params).await? > 0 {

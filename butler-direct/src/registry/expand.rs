@@ -7,7 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use butler_core::dimensions::{
-    ColumnValue, DataCoordinate, DataIdValue, DimensionElement, DimensionRecord, ElementStorage,
+    ColumnValue, DataCoordinate, DataIdValue, DimensionElement, DimensionGroup, DimensionRecord,
+    ElementStorage,
 };
 use butler_core::error::{Error, Result};
 
@@ -193,6 +194,33 @@ impl Context {
                     .collect()
             }
         }
+    }
+
+    /// Attaches to each data ID all its dimension records and the implied values.
+    ///
+    /// # Errors
+    /// As for [`expand`](Self::expand).
+    pub(super) async fn expand_all(
+        &self,
+        session: &mut Session,
+        data_ids: &[DataCoordinate],
+    ) -> Result<Vec<DataCoordinate>> {
+        let mut places: HashMap<&DimensionGroup, Vec<usize>> = HashMap::new();
+        for (place, data_id) in data_ids.iter().enumerate() {
+            places.entry(data_id.dimensions()).or_default().push(place);
+        }
+        let mut expanded = data_ids.to_vec();
+        for places in places.into_values() {
+            let group: Vec<DataCoordinate> = places
+                .iter()
+                .map(|&place| data_ids[place].clone())
+                .collect();
+            let done = self.expand(session, &group).await?;
+            for (place, data_id) in places.into_iter().zip(done) {
+                expanded[place] = data_id;
+            }
+        }
+        Ok(expanded)
     }
 
     /// Attaches to each data ID all its dimension records and the implied values. All data IDs

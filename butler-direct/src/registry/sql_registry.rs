@@ -11,8 +11,7 @@ use butler_core::datasets::{
     DatasetRef, DatasetType, split_dataset_type_name, validate_dataset_type_name,
 };
 use butler_core::dimensions::{
-    DataCoordinate, DataIdValue, DimensionElement, DimensionGroup, DimensionRecord,
-    DimensionUniverse,
+    DataCoordinate, DataIdValue, DimensionElement, DimensionRecord, DimensionUniverse,
 };
 use butler_core::error::{Error, Result};
 use butler_core::registry::{CollectionQuery, DatasetAssociation, Registry};
@@ -461,23 +460,8 @@ impl Registry for SqlRegistry {
     }
 
     async fn expand_data_ids(&self, data_ids: &[DataCoordinate]) -> Result<Vec<DataCoordinate>> {
-        let mut places: HashMap<&DimensionGroup, Vec<usize>> = HashMap::new();
-        for (place, data_id) in data_ids.iter().enumerate() {
-            places.entry(data_id.dimensions()).or_default().push(place);
-        }
-        let mut expanded = data_ids.to_vec();
         let mut session = self.context.database.read().await?;
-        for places in places.into_values() {
-            let group: Vec<DataCoordinate> = places
-                .iter()
-                .map(|&place| data_ids[place].clone())
-                .collect();
-            let done = self.context.expand(&mut session, &group).await?;
-            for (place, data_id) in places.into_iter().zip(done) {
-                expanded[place] = data_id;
-            }
-        }
-        Ok(expanded)
+        self.context.expand_all(&mut session, data_ids).await
     }
 
     async fn dimension_records(

@@ -165,6 +165,22 @@ impl RegistryTransaction {
             .await
     }
 
+    /// Registers dataset types, and the tables that they need; those that are there and equal
+    /// stay. Call it first in a transaction, lest two clients wait for each other.
+    ///
+    /// # Errors
+    /// As for [`register_dataset_type`](Self::register_dataset_type).
+    pub async fn register_dataset_types<T>(&mut self, dataset_types: &[T]) -> Result<()>
+    where
+        T: std::ops::Deref<Target = DatasetType> + Sync,
+    {
+        let dataset_types: Vec<&DatasetType> = dataset_types.iter().map(|t| &**t).collect();
+        self.context
+            .register_dataset_types(&mut self.session, &dataset_types)
+            .await?;
+        Ok(())
+    }
+
     /// Removes a dataset type of which there are no datasets.
     ///
     /// # Errors
@@ -204,6 +220,17 @@ impl RegistryTransaction {
         self.context
             .sync_dimension_record(&mut self.session, record, update)
             .await
+    }
+
+    /// Attaches their dimension records to data IDs, as the transaction sees them.
+    ///
+    /// # Errors
+    /// As [`Registry::expand_data_ids`](butler_core::registry::Registry::expand_data_ids).
+    pub async fn expand_data_ids(
+        &mut self,
+        data_ids: &[DataCoordinate],
+    ) -> Result<Vec<DataCoordinate>> {
+        self.context.expand_all(&mut self.session, data_ids).await
     }
 
     /// Makes new datasets in a RUN.

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bad_input;
 mod datastores;
+mod operations;
 mod registry;
 mod resource_s3;
 mod support;

@@ -1,6 +1,7 @@
 //! Tests of several crates together, and of the support that they use.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod commands;
 mod configured;
 mod dump;
 mod files;
@@ -10,4 +11,6 @@ mod operations;
 mod processes;
 mod reference;
 mod repos;
+mod stores;
 mod support;
+mod zips;

@@ -116,6 +116,11 @@ impl Place {
 
     /// Makes and fills a repository with the reference.
     pub(crate) fn create_by_reference(&self, arguments: &[&str]) -> Value {
+        self.reference_script(arguments).run()
+    }
+
+    /// The script by which the reference makes and fills a repository.
+    pub(crate) fn reference_script(&self, arguments: &[&str]) -> Script {
         let mut script = Script::new("make_repo.py").arg(self.root());
         if let Some(schema) = &self.schema {
             script = script.args(["--db", schema.url(), "--namespace", schema.name()]);
@@ -123,7 +128,7 @@ impl Place {
         if self.names_as_keys {
             script = script.args(["--collections", "names"]);
         }
-        script.args(arguments).run()
+        script.args(arguments)
     }
 
     /// Opens the repository for writing.

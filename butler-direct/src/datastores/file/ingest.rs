@@ -1,5 +1,6 @@
 //! Bringing in files that exist already.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use butler_core::datasets::FileDataset;
@@ -110,6 +111,7 @@ impl FileDatastore {
         batch: Vec<(FileDataset, ResourcePath, Way)>,
         options: IngestOptions,
     ) -> Result<()> {
+        let mut types = HashMap::new();
         let mut incoming = Vec::new();
         let mut records = Vec::with_capacity(batch.len());
         let mut places = Vec::with_capacity(batch.len());
@@ -117,7 +119,7 @@ impl FileDatastore {
             let mut refs = Vec::with_capacity(file.refs.len());
             for dataset in file.refs {
                 if self.is_acceptable(&dataset) {
-                    refs.push(self.as_registered(&dataset).await?);
+                    refs.push(self.as_registered(&dataset, &mut types).await?);
                 }
             }
             let Some(first) = refs.first() else {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use butler_core::datasets::{DatasetId, DatasetRef};
+use butler_core::datasets::{DatasetId, DatasetRef, DatasetType};
 use butler_core::datastore::{FormatterEntry, StoredFileInfo};
 use butler_core::error::{Error, Result};
 use butler_core::registry::Registry;
@@ -77,20 +77,34 @@ impl FileDatastore {
         Ok(!database.table_exists(&mut session, self.table()).await?)
     }
 
-    /// The reference with the storage class that the registry has for its dataset type.
-    pub(super) async fn as_registered(&self, dataset: &DatasetRef) -> Result<DatasetRef> {
-        match self
-            .registry()
-            .dataset_type(dataset.dataset_type().name())
-            .await
-        {
-            Ok(registered) if registered == *dataset.dataset_type() => Ok(dataset.clone()),
-            Ok(registered) if registered.equal_ignoring_storage_class(dataset.dataset_type()) => {
-                Ok(dataset.with_dataset_type(registered))
+    /// The reference with the storage class that the registry has for its dataset type, if the
+    /// type is registered. `known` keeps what was looked up, by name.
+    pub(super) async fn as_registered(
+        &self,
+        dataset: &DatasetRef,
+        known: &mut HashMap<Arc<str>, Option<Arc<DatasetType>>>,
+    ) -> Result<DatasetRef> {
+        let given = dataset.dataset_type();
+        let registered = match known.get(given.name()) {
+            Some(registered) => registered.clone(),
+            None => {
+                let found = match self.registry().dataset_type(given.name()).await {
+                    Ok(found) => Some(found),
+                    Err(Error::MissingDatasetType(_)) => None,
+                    Err(error) => return Err(error),
+                };
+                known.insert(Arc::clone(given.name()), found.clone());
+                found
             }
-            Ok(_) | Err(Error::MissingDatasetType(_)) => Ok(dataset.clone()),
-            Err(error) => Err(error),
-        }
+        };
+        Ok(match registered {
+            Some(registered)
+                if registered != *given && registered.equal_ignoring_storage_class(given) =>
+            {
+                dataset.with_dataset_type(registered)
+            }
+            _ => dataset.clone(),
+        })
     }
 
     /// The path below the root that a template gives, without an extension.

@@ -1,5 +1,7 @@
 //! Storing datasets.
 
+use std::collections::HashMap;
+
 use butler_core::datasets::DatasetRef;
 use butler_core::datastore::StoredFileInfo;
 use butler_core::error::{Error, Result};
@@ -57,9 +59,10 @@ impl FileDatastore {
         staged: &mut StagedFiles,
         batch: Vec<(DatasetRef, PutData)>,
     ) -> Result<()> {
+        let mut types = HashMap::new();
         let mut planned = Vec::with_capacity(batch.len());
         for (dataset, data) in batch {
-            let dataset = self.as_registered(&dataset).await?;
+            let dataset = self.as_registered(&dataset, &mut types).await?;
             if !self.is_acceptable(&dataset) {
                 return Err(Error::DatasetTypeNotSupported(format!(
                     "datastore '{}' is configured to reject {dataset}",

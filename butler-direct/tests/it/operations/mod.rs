@@ -1,0 +1,7 @@
+//! Operations on whole repositories, on both databases.
+
+mod atomic;
+mod concurrent;
+pub(crate) mod fixture;
+mod plans;
+mod statements;
