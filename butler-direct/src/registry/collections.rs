@@ -182,7 +182,7 @@ pub async fn fetch<S: AsRef<str>>(session: &mut Session, names: &[S]) -> Result<
                          JOIN {collection} AS c ON c.collection_id = l.child
          )
          SELECT collection_id, name, type, parent, position FROM tree",
-        database.in_array("name", 1)
+        database.in_ids("name", 1)
     );
     let names = Param::Texts(names.iter().map(|name| name.as_ref().into()).collect());
     CollectionTree::from_rows(&session.fetch_all(&sql, &[names]).await?)

@@ -85,14 +85,14 @@ impl Context {
             parts.push(format!(
                 "SELECT m.dataset_id, m.collection_id FROM {} AS m WHERE {matches} AND {}",
                 self.database.table(&dataset_type.tags),
-                self.database.in_array("m.collection_id", params.len())
+                self.database.in_ids("m.collection_id", params.len())
             ));
         }
         if let (Some(timespan), Some(table), false) =
             (timespan, &dataset_type.calibs, calibrations.is_empty())
         {
             params.push(Param::Ints(calibrations.iter().map(|c| c.key).collect()));
-            let in_collections = self.database.in_array("m.collection_id", params.len());
+            let in_collections = self.database.in_ids("m.collection_id", params.len());
             let overlaps = overlap_condition(dialect, "m", params.len() + 1);
             params.push(Param::Timespan(timespan));
             parts.push(format!(
