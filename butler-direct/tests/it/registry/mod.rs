@@ -18,6 +18,8 @@ mod fixture;
 mod import;
 mod locations;
 mod plans;
+mod rebuild;
+mod references;
 mod round_trips;
 mod summaries;
 mod tagged;
