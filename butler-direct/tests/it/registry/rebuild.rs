@@ -2,7 +2,7 @@
 
 use butler_core::collections::CollectionType;
 use butler_core::datasets::DatasetRef;
-use butler_core::registry::{Registry, RegistryWriter};
+use butler_core::registry::RegistryWriter;
 use butler_direct::registry::SqlRegistry;
 use futures::poll;
 
