@@ -25,7 +25,7 @@ type Result<T> = std::result::Result<T, SqlError>;
 const COPY_CHUNK: usize = 256 * 1024;
 
 /// Rows from which on PostgreSQL resolves conflicts through a temporary table.
-const LARGE_UPSERT: usize = 2_000;
+pub(super) const LARGE_UPSERT: usize = 2_000;
 
 /// Parameters in one SQLite statement; more makes statements slower to bind without saving time.
 const SQLITE_PARAMETERS: usize = 4_000;
@@ -94,7 +94,7 @@ pub enum OnConflict<'a> {
 }
 
 impl OnConflict<'_> {
-    fn clause(&self, dialect: Dialect, columns: &[BulkColumn]) -> String {
+    pub(super) fn clause(&self, dialect: Dialect, columns: &[BulkColumn]) -> String {
         match self {
             Self::Ignore => " ON CONFLICT DO NOTHING".to_owned(),
             Self::IgnoreOn(keys) => {
@@ -152,7 +152,8 @@ where
     run_all(session, statements).boxed()
 }
 
-fn upsert_by_copy<'s>(
+/// Merges encoded rows into a table. The session must be a transaction on PostgreSQL.
+pub(super) fn upsert_by_copy<'s>(
     session: &'s mut Session,
     table: &str,
     columns: &[BulkColumn],

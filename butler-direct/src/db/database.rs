@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use butler_core::error::{Error, Result};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::Connection as _;
+use sqlx::pool::PoolConnectionMetadata;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use tokio::sync::OnceCell;
 
@@ -22,8 +24,15 @@ use super::session::{Connection, Session};
 /// How long a statement waits for another process's lock on a SQLite file before it gives up.
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Most memory for pages of a SQLite file, in KiB (that is what the sign says). Pages that a large
+/// write has changed then wait there for its end, instead of going to the file and back.
+const SQLITE_CACHE: &str = "-65536";
+
 /// How long a caller waits for a free connection before it gives up.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a connection to a server may have been idle without being asked whether it still works.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// Where a database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,6 +171,8 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(wanted.max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| Box::pin(still_usable(connection, meta)))
             .connect_with(options)
             .await
             .map_err(|e| SqlError::new(format!("connecting to {label}"), e))?;
@@ -188,10 +199,15 @@ impl Database {
         wanted: &ConnectOptions,
     ) -> Result<Self> {
         let max_connections = wanted.max_connections;
-        let options = options.foreign_keys(true);
+        let mut options = options.foreign_keys(true);
+        if wanted.access == Access::ReadWrite {
+            options = options.pragma("cache_size", SQLITE_CACHE);
+        }
         let pool = SqlitePoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            // There is no server that could have gone away.
+            .test_before_acquire(false)
             // A database in memory lives as long as its only connection.
             .min_connections(u32::from(max_connections == 1))
             .idle_timeout(None)
@@ -298,7 +314,8 @@ impl Database {
     /// and arrays of any size: an index is used however many values there are.
     ///
     /// PostgreSQL's planner takes an array of tens of thousands of values for a good part of a
-    /// table and reads all of it. It is not told how many there are.
+    /// table and reads all of it. It is not told how many there are. A plan that knows no number
+    /// also costs the same whatever is bound, so that after a few times the server keeps it.
     pub fn in_ids(&self, column: &str, index: usize) -> String {
         match self.dialect() {
             Dialect::Postgres => format!("{column} = ANY(ARRAY(SELECT unnest(${index})))"),
@@ -498,6 +515,18 @@ impl Database {
         }
         Ok(())
     }
+}
+
+/// Asks the server for a sign of life, unless the connection was in use just now: that would cost
+/// every look-up a round trip more.
+async fn still_usable(
+    connection: &mut PgConnection,
+    meta: PoolConnectionMetadata,
+) -> std::result::Result<bool, sqlx::Error> {
+    if meta.idle_for > FRESH {
+        connection.ping().await?;
+    }
+    Ok(true)
 }
 
 fn busy(error: sqlx::Error) -> Error {

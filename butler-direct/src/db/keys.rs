@@ -32,12 +32,31 @@ where
     R: IntoIterator<Item = &'a [Param]>,
 {
     match dialect {
-        Dialect::Postgres => postgres_table(columns, rows, first_parameter),
+        Dialect::Postgres => postgres_table(columns, rows, first_parameter, |array| array),
         Dialect::Sqlite => sqlite_table(columns, rows, first_parameter),
     }
 }
 
-fn postgres_table<'a, R>(columns: &[(&str, SqlType)], rows: R, first: usize) -> KeyTable
+/// As [`key_table`] on PostgreSQL, but its planner is not told how many rows there are: it then
+/// looks each up in an index, instead of reading a large table as a whole.
+pub fn key_table_of_any_size<'a, R>(
+    columns: &[(&str, SqlType)],
+    rows: R,
+    first_parameter: usize,
+) -> KeyTable
+where
+    R: IntoIterator<Item = &'a [Param]>,
+{
+    let hidden = |array| format!("(SELECT {array})");
+    postgres_table(columns, rows, first_parameter, hidden)
+}
+
+fn postgres_table<'a, R>(
+    columns: &[(&str, SqlType)],
+    rows: R,
+    first: usize,
+    argument: impl Fn(String) -> String,
+) -> KeyTable
 where
     R: IntoIterator<Item = &'a [Param]>,
 {
@@ -67,6 +86,7 @@ where
             SqlType::BigInt | SqlType::SmallInt => format!("${index}::bigint[]"),
             _ => format!("${index}::text[]"),
         })
+        .map(argument)
         .collect();
     let names: Vec<String> = columns.iter().map(|(name, _)| quote(name)).collect();
     KeyTable {

@@ -8,6 +8,7 @@ pub mod error;
 pub mod keys;
 pub mod names;
 pub mod param;
+mod rebuild;
 pub mod references;
 pub mod row;
 pub mod schema;

@@ -11,17 +11,21 @@
 //! Whatever is out of the ordinary (a table with triggers of somebody else, an unusual foreign
 //! key, a key that is not there) is left to the database's own row-wise checks, so that errors
 //! are the same in both ways.
+//!
+//! SQLite checks references quickly; there, large inserts go through [`rebuild`].
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use uuid::Uuid;
 
-use super::bulk::{self, BulkColumn};
+use super::bulk::{self, BulkColumn, LARGE_UPSERT, OnConflict};
 use super::dialect::{Dialect, quote};
 use super::error::SqlError;
-use super::keys::key_table;
+use super::keys::key_table_of_any_size;
 use super::param::Param;
+use super::rebuild;
 use super::schema::SqlType;
 use super::session::Session;
 
@@ -133,42 +137,108 @@ where
     I::Item: AsRef<[Param]>,
 {
     let target = session.database().table(table);
-    let by_set = session.dialect() == Dialect::Postgres
-        && rows.len() >= LARGE
-        && session.database().clone().may_check_by_set(session).await?;
-    let references = match by_set {
-        true => references(session, &target, columns, trusted).await?,
+    let references = match rows.len() >= LARGE {
+        true => references(session, &target, columns, trusted, false).await?,
         false => None,
     };
     let Some(references) = references else {
-        return bulk::insert(session, &target, columns, rows).await;
+        return match session.dialect() {
+            Dialect::Postgres => bulk::insert(session, &target, columns, rows).await,
+            Dialect::Sqlite => rebuild::insert(session, table, columns, rows).await,
+        };
     };
-    let mut keys: Vec<Keys> = references.iter().map(|_| Keys::default()).collect();
-    let chunks = bulk::copy_chunks(rows.inspect(|row| {
-        for (keys, reference) in keys.iter_mut().zip(&references) {
-            keys.add(reference, row.as_ref());
-        }
-    }));
+    let (chunks, keys) = encode(rows, &references);
     let sql = bulk::copy_statement(&target, columns);
     if !all_there(session, &references, keys).await? {
         // The database finds the row at fault and names it.
         return bulk::copy_in(session, &sql, chunks).await;
     }
-    // A rollback, also one to a savepoint, takes the setting back.
-    let role = |role| format!("SET LOCAL session_replication_role = {role}");
-    session.try_execute_script(role("replica")).await?;
+    switch_off(session).await?;
     let written = bulk::copy_in(session, &sql, chunks).await?;
-    session.try_execute_script(role("origin")).await?;
+    switch_on(session).await?;
     Ok(written)
 }
 
-/// The foreign keys to check, or nothing if the table is better left to the database.
+/// Inserts rows into the table of that (logical) name, resolving conflicts, as [`bulk::upsert`]
+/// does, and returns the number of rows that were written. The session must be a transaction.
+///
+/// # Errors
+/// As for [`insert`].
+pub async fn upsert<I>(
+    session: &mut Session,
+    table: &str,
+    columns: &[BulkColumn],
+    on_conflict: &OnConflict<'_>,
+    rows: I,
+) -> Result<u64>
+where
+    I: ExactSizeIterator,
+    I::Item: AsRef<[Param]>,
+{
+    let target = session.database().table(table);
+    let updates = matches!(on_conflict, OnConflict::Replace(_));
+    let references = match rows.len() >= LARGE_UPSERT {
+        true => references(session, &target, columns, &[], updates).await?,
+        false => None,
+    };
+    let Some(references) = references else {
+        return bulk::upsert(session, &target, columns, on_conflict, rows).await;
+    };
+    let (chunks, keys) = encode(rows, &references);
+    let clause = on_conflict.clause(Dialect::Postgres, columns);
+    if !all_there(session, &references, keys).await? {
+        return bulk::upsert_by_copy(session, &target, columns, &clause, chunks).await;
+    }
+    switch_off(session).await?;
+    let written = bulk::upsert_by_copy(session, &target, columns, &clause, chunks).await?;
+    switch_on(session).await?;
+    Ok(written)
+}
+
+/// Switches row-wise checks off for the transaction. A rollback, also one to a savepoint, takes
+/// that back.
+async fn switch_off(session: &mut Session) -> Result<()> {
+    session.suspend();
+    let sql = "SET LOCAL session_replication_role = replica";
+    session.try_execute_script(sql.to_owned()).await
+}
+
+async fn switch_on(session: &mut Session) -> Result<()> {
+    let sql = "SET LOCAL session_replication_role = origin";
+    session.try_execute_script(sql.to_owned()).await?;
+    session.resume();
+    Ok(())
+}
+
+/// Encodes rows and gathers the keys they refer to.
+fn encode<I>(rows: I, references: &[Reference]) -> (Vec<BytesMut>, Vec<Keys>)
+where
+    I: Iterator,
+    I::Item: AsRef<[Param]>,
+{
+    let mut keys: Vec<Keys> = references.iter().map(|_| Keys::default()).collect();
+    let chunks = bulk::copy_chunks(rows.inspect(|row| {
+        for (keys, reference) in keys.iter_mut().zip(references) {
+            keys.add(reference, row.as_ref());
+        }
+    }));
+    (chunks, keys)
+}
+
+/// The foreign keys to check, or nothing if the table is better left to the database. Tables that
+/// others refer to are, if rows are to be updated: those references would have to be checked, too.
 async fn references(
     session: &mut Session,
     table: &str,
     columns: &[BulkColumn],
     trusted: &[&str],
+    updates: bool,
 ) -> Result<Option<Vec<Reference>>> {
+    let may = session.dialect() == Dialect::Postgres
+        && session.database().clone().may_check_by_set(session).await?;
+    if !may {
+        return Ok(None);
+    }
     // Triggers of others would be switched off together with the checks. The check itself needs
     // a lock, for which the role must be allowed to write to the table referred to.
     let sql = "
@@ -185,12 +255,18 @@ async fn references(
                    AND has_table_privilege(c.confrelid, 'UPDATE')
                    AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS g
                                     WHERE g.tgrelid = c.conrelid AND NOT g.tgisinternal)
+                   AND NOT ($2 AND EXISTS (SELECT FROM pg_catalog.pg_constraint AS i
+                                            WHERE i.confrelid = c.conrelid))
           FROM pg_catalog.pg_constraint AS c
           JOIN pg_catalog.pg_class AS p ON p.oid = c.confrelid
           JOIN pg_catalog.pg_class AS t ON t.oid = c.conrelid
          WHERE c.conrelid = CAST($1 AS regclass) AND c.contype = 'f'
          ORDER BY c.conname";
-    let rows = session.try_fetch_all(sql, &[Param::from(table)]).await?;
+    let params = [Param::from(table), Param::Bool(updates)];
+    let rows = session.try_fetch_all(sql, &params).await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
     let mut references = Vec::with_capacity(rows.len());
     for row in &rows {
         if !row.bool(4)? {
@@ -244,12 +320,8 @@ async fn all_there(
             .map(String::as_str)
             .zip(reference.types.iter().copied())
             .collect();
-        let table = key_table(
-            Dialect::Postgres,
-            &columns,
-            keys.iter().map(Vec::as_slice),
-            params.len() + 1,
-        );
+        let table =
+            key_table_of_any_size(&columns, keys.iter().map(Vec::as_slice), params.len() + 1);
         let equal: Vec<String> = names
             .iter()
             .zip(&reference.target)

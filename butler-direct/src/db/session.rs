@@ -7,7 +7,7 @@ use sqlx::postgres::{PgArguments, PgConnection, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
 use sqlx::{AssertSqlSafe, Executor, Transaction};
 
-use butler_core::error::Result;
+use butler_core::error::{Error, Result};
 
 use super::database::Database;
 use super::dialect::{Dialect, quote};
@@ -39,6 +39,7 @@ pub struct Session {
     database: Database,
     connection: Connection,
     savepoints: u32,
+    suspended: bool,
 }
 
 /// A point in a transaction to which it can be rolled back.
@@ -52,6 +53,7 @@ impl Session {
             database,
             connection,
             savepoints: 0,
+            suspended: false,
         }
     }
 
@@ -77,11 +79,30 @@ impl Session {
         )
     }
 
+    /// Notes that constraints or indexes are switched off for a while. If whoever does that is
+    /// dropped half-way, they stay so, and the transaction must not become lasting.
+    pub(super) fn suspend(&mut self) {
+        self.suspended = true;
+    }
+
+    /// Notes that they are back.
+    pub(super) fn resume(&mut self) {
+        self.suspended = false;
+    }
+
     /// Makes the transaction's work lasting.
     ///
     /// # Errors
-    /// Any database error; then nothing was written.
+    /// [`Error::Interrupted`] when a large write was broken off; any database error. In either
+    /// case nothing was written.
     pub async fn commit(self) -> Result<()> {
+        if self.suspended {
+            self.rollback().await?;
+            return Err(Error::Interrupted(
+                "a large write was broken off, so that the transaction was undone; try again"
+                    .to_owned(),
+            ));
+        }
         let done = match self.connection {
             Connection::PostgresTransaction(t) => t.commit().await,
             Connection::SqliteTransaction(t) => t.commit().await,
@@ -132,6 +153,8 @@ impl Session {
         let name = quote(&savepoint.0);
         self.execute_script(format!("ROLLBACK TO SAVEPOINT {name}"))
             .await?;
+        // Whatever was switched off was so since the savepoint.
+        self.resume();
         self.execute_script(format!("RELEASE SAVEPOINT {name}"))
             .await
     }

@@ -201,7 +201,7 @@ impl Context {
                          JOIN {collection} AS c ON c.{key} = l.child
          )
          SELECT key, name, type, parent, position FROM tree",
-            database.in_array("name", 1)
+            database.in_ids("name", 1)
         );
         let names = Param::Texts(names.iter().map(|name| name.as_ref().into()).collect());
         CollectionTree::from_rows(keys, &session.fetch_all(&sql, &[names]).await?)

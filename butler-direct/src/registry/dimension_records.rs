@@ -19,7 +19,7 @@ use crate::db::bulk::{self, BulkColumn, OnConflict};
 use crate::db::dialect::quote;
 use crate::db::keys::key_table;
 use crate::db::schema::SqlType;
-use crate::db::{Dialect, Param, Session, SqlError, SqlErrorKind};
+use crate::db::{Dialect, Param, Session, SqlError, SqlErrorKind, references};
 
 /// How often an insertion is repeated because other clients insert the same records.
 const ATTEMPTS: usize = 5;
@@ -110,17 +110,19 @@ impl Context {
         if records.is_empty() {
             return Ok(true);
         }
-        let table = self.database.table(element.name());
+        let table = element.name();
         let fields = columns(element);
         let keys: Vec<&str> = key_columns(element);
         let rows = records.iter().map(record_params);
         let done = match mode {
-            InsertMode::Insert => bulk::insert(session, &table, &fields, rows).await,
+            InsertMode::Insert => references::insert(session, table, &fields, rows, &[]).await,
             InsertMode::SkipExisting => {
-                bulk::upsert(session, &table, &fields, &OnConflict::IgnoreOn(&keys), rows).await
+                let keep = OnConflict::IgnoreOn(&keys);
+                references::upsert(session, table, &fields, &keep, rows).await
             }
             InsertMode::Replace => {
-                bulk::upsert(session, &table, &fields, &OnConflict::Replace(&keys), rows).await
+                let replace = OnConflict::Replace(&keys);
+                references::upsert(session, table, &fields, &replace, rows).await
             }
         };
         let written = done.map_err(|error| explain(element, error))?;
@@ -307,7 +309,9 @@ impl Context {
             .await?;
         let mut fields = overlap_key_columns(element);
         fields.push(BulkColumn::new("skypix_index", SqlType::BigInt));
-        let table = self.database.table(&skypix_overlap_name(element));
+        let table = skypix_overlap_name(element);
+        // The records were written in the same transaction.
+        let trusted = [element.name()];
         let system: Arc<str> = system.into();
         // Envelopes are computed in batches, so that a million records need not fit in memory.
         for batch in records.chunks(1000) {
@@ -326,7 +330,7 @@ impl Context {
                     }
                 }
             }
-            bulk::insert(session, &table, &fields, rows)
+            references::insert(session, &table, &fields, rows.iter(), &trusted)
                 .await
                 .map_err(|error| explain(element, error))?;
         }

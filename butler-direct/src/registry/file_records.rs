@@ -1,6 +1,6 @@
 //! The records of a file datastore: one row for each file of a dataset, in an opaque table.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use butler_core::datastore::StoredFileInfo;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{RegistryTransaction, SqlRegistry};
 use crate::db::bulk::{self, BulkColumn, OnConflict};
 use crate::db::schema::SqlType;
-use crate::db::{Param, Session, SqlErrorKind};
+use crate::db::{Param, Session, SqlErrorKind, references};
 
 /// IDs or paths in one query.
 const BATCH: usize = 20_000;
@@ -67,13 +67,17 @@ async fn insert(
     }
     let target = session.database().table(table);
     let columns = columns();
+    // In the order of the key: indexes grow at one end, and two clients do not wait for each other.
+    let mut sorted: Vec<&(Uuid, StoredFileInfo)> = rows.iter().collect();
+    sorted.sort_by(|(a, x), (b, y)| (a, x.component_column()).cmp(&(b, y.component_column())));
+    let rows = sorted.into_iter();
     let done = match mode {
         RecordMode::Insert => {
-            let rows = rows.iter().map(|(id, info)| row(*id, info));
-            bulk::insert(session, &target, &columns, rows).await
+            let rows = rows.map(|(id, info)| row(*id, info));
+            references::insert(session, table, &columns, rows, &[]).await
         }
         RecordMode::Ignore => {
-            let rows = rows.iter().map(|(id, info)| row(*id, info));
+            let rows = rows.map(|(id, info)| row(*id, info));
             bulk::upsert(
                 session,
                 &target,
@@ -85,7 +89,7 @@ async fn insert(
         }
         RecordMode::Replace => {
             // One statement cannot replace a row twice: the last one given counts.
-            let mut last: HashMap<(Uuid, &str), &StoredFileInfo> = HashMap::new();
+            let mut last: BTreeMap<(Uuid, &str), &StoredFileInfo> = BTreeMap::new();
             for (id, info) in rows {
                 last.insert((*id, info.component_column()), info);
             }

@@ -72,7 +72,6 @@ impl Context {
         ignore_known: bool,
         new: bool,
     ) -> Result<()> {
-        let table = self.database.table("dataset_location");
         let name: std::sync::Arc<str> = datastore.into();
         // In one order, so that two clients do not wait for each other.
         let mut ids = ids.to_vec();
@@ -86,7 +85,8 @@ impl Context {
             let trusted = ["dataset"];
             references::insert(session, "dataset_location", &columns, rows, &trusted).await
         } else if ignore_known {
-            bulk::upsert(session, &table, &columns, &OnConflict::Ignore, rows).await
+            let keep = OnConflict::Ignore;
+            references::upsert(session, "dataset_location", &columns, &keep, rows).await
         } else {
             references::insert(session, "dataset_location", &columns, rows, &[]).await
         };

@@ -7,8 +7,8 @@ use butler_core::datasets::DatasetRef;
 use butler_core::error::{Error, Result};
 
 use super::rows::{tags_columns, tags_row};
-use crate::db::bulk::{self, OnConflict};
-use crate::db::{Param, Session, SqlErrorKind};
+use crate::db::bulk::OnConflict;
+use crate::db::{Param, Session, SqlErrorKind, references};
 use crate::registry::collections;
 use crate::registry::context::Context;
 use crate::registry::summaries::SummaryUpdate;
@@ -53,12 +53,11 @@ impl Context {
             let rows = datasets
                 .iter()
                 .map(|dataset| tags_row(dataset, dataset_type.id, &record.key));
-            let table = self.database.table(&dataset_type.tags);
             let columns = tags_columns(self.keys(), dataset_type.dataset_type.dimensions());
             let collection_column = self.keys().reference();
             let key = ["dataset_id", collection_column];
             let keys = OnConflict::Replace(&key);
-            match bulk::upsert(session, &table, &columns, &keys, rows).await {
+            match references::upsert(session, &dataset_type.tags, &columns, &keys, rows).await {
                 Ok(_) => {}
                 Err(error)
                     if matches!(error.kind, SqlErrorKind::Unique | SqlErrorKind::ForeignKey) =>

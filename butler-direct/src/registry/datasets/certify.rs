@@ -11,11 +11,11 @@ use butler_core::timespan::Timespan;
 use super::associate::by_type;
 use super::lookup::{data_id_from_row, key_list, overlap_condition};
 use super::rows::{calibs_columns, dimension_columns, tags_row};
-use crate::db::bulk::{self, BulkColumn};
+use crate::db::bulk::BulkColumn;
 use crate::db::dialect::quote;
 use crate::db::keys::key_table;
 use crate::db::schema::SqlType;
-use crate::db::{Dialect, Param, Session, SqlErrorKind};
+use crate::db::{Dialect, Param, Session, SqlErrorKind, references};
 use crate::registry::collections::CollectionRecord;
 use crate::registry::context::Context;
 use crate::registry::dataset_types::DatasetTypeRecord;
@@ -209,7 +209,7 @@ impl Context {
                 row.push(Param::Int(key.int(0)?));
             }
         }
-        bulk::insert(session, &self.database.table(table), &columns, rows).await?;
+        references::insert(session, table, &columns, rows.iter(), &[]).await?;
         Ok(())
     }
 

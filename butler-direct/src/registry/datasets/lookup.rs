@@ -89,14 +89,14 @@ impl Context {
             parts.push(format!(
                 "SELECT m.dataset_id, {member} FROM {} AS m WHERE {matches} AND {}",
                 self.database.table(&dataset_type.tags),
-                self.database.in_array(&member, params.len())
+                self.database.in_ids(&member, params.len())
             ));
         }
         if let (Some(timespan), Some(table), false) =
             (timespan, &dataset_type.calibs, calibrations.is_empty())
         {
             params.push(keys.array(calibrations.iter().map(|c| &c.key)));
-            let in_collections = self.database.in_array(&member, params.len());
+            let in_collections = self.database.in_ids(&member, params.len());
             let overlaps = overlap_condition(dialect, "m", params.len() + 1);
             params.push(Param::Timespan(timespan));
             parts.push(format!(

@@ -293,6 +293,23 @@ pub(crate) async fn add_instruments(registry: &dyn RegistryWriter) {
     insert(registry, &filters).await;
 }
 
+/// Further detectors of `Cam1`.
+pub(crate) async fn add_detectors(registry: &dyn RegistryWriter, numbers: std::ops::Range<i64>) {
+    let new = |id: i64| {
+        let name = format!("D{id}");
+        record(
+            "detector",
+            [
+                ("instrument", "Cam1".into()),
+                ("id", id.into()),
+                ("full_name", name.as_str().into()),
+            ],
+        )
+    };
+    let detectors: Vec<_> = numbers.map(new).collect();
+    insert(registry, &detectors).await;
+}
+
 /// Exposures 1 to 3 of `Cam1`, an hour each from 01:00 on, and visits of the same numbers that lie
 /// side by side on the sky.
 pub(crate) async fn add_observations(registry: &dyn RegistryWriter) {

@@ -17,6 +17,8 @@ mod find;
 pub(crate) mod fixture;
 mod import;
 mod locations;
+mod rebuild;
+mod references;
 mod round_trips;
 mod summaries;
 mod tagged;
