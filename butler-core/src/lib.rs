@@ -12,6 +12,7 @@ pub mod error;
 pub mod export_yaml;
 pub mod progress;
 mod pyfmt;
+pub mod query;
 pub mod registry;
 pub mod storage_class;
 pub mod time;

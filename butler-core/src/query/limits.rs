@@ -1,0 +1,12 @@
+//! Bounds on the size of queries, so that none can exhaust the stack or the memory of a server.
+
+/// How deep operators may be nested in a column expression.
+pub const MAX_EXPRESSION_DEPTH: usize = 200;
+
+/// How many leaves a predicate in conjunctive normal form may have, repetitions counted.
+///
+/// Negation and `OR` multiply; without a bound, a short expression could fill the memory.
+pub const MAX_PREDICATE_LEAVES: usize = 100_000;
+
+/// How deep queries may be nested in predicates of other queries.
+pub const MAX_QUERY_DEPTH: usize = 16;

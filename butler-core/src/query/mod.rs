@@ -1,0 +1,34 @@
+//! Queries as values: column expressions, predicates, query trees and result specifications.
+//!
+//! A [`QueryTree`] says what is joined and which rows are kept, a [`ResultSpec`] which columns of
+//! them come back, in which order. Both have the JSON forms of the reference's protocol. Nothing
+//! here knows SQL: a [`QueryDriver`] answers queries.
+//!
+//! All constructors check what they are given, so whoever holds one of these values may rely on
+//! its types: a comparison compares comparable things, a tree has joined what its predicate needs.
+//! Sizes are bounded too (see [`limits`]), so that walking any value by recursion is safe.
+
+mod column_set;
+mod driver;
+mod expression;
+mod leaf;
+pub mod limits;
+mod literal;
+mod predicate;
+mod reference;
+mod result_spec;
+mod tree;
+mod value_type;
+
+pub use column_set::{ColumnSet, DatasetField, DatasetTypeKey, ResultColumn};
+pub use driver::{PageStream, QueryDriver, QuerySource, ResultPage};
+pub use expression::{BinaryOperator, ColumnExpression, OrderExpression, UnaryOperator};
+pub use leaf::{ComparisonOperator, PredicateLeaf};
+pub use literal::{ColumnLiteral, RegionLiteral};
+pub use predicate::Predicate;
+pub use reference::ColumnReference;
+pub use result_spec::{ResultKind, ResultSpec};
+pub use tree::{
+    DataCoordinateUploadKey, DatasetSearch, MaterializationKey, QueryTree, QueryTreeParts,
+};
+pub use value_type::ValueType;
