@@ -321,14 +321,17 @@ impl PredicateLeaf {
         })
     }
 
+    /// The negation of a leaf that is not a negation itself.
+    pub(super) fn negation(operand: Arc<Self>) -> Self {
+        Self::Not { operand }
+    }
+
     /// The negation: of a negation, what it negates.
     #[must_use]
     pub fn inverted(self: &Arc<Self>) -> Arc<Self> {
         match &**self {
             Self::Not { operand } => Arc::clone(operand),
-            _ => Arc::new(Self::Not {
-                operand: Arc::clone(self),
-            }),
+            _ => Arc::new(Self::negation(Arc::clone(self))),
         }
     }
 

@@ -11,6 +11,7 @@
 mod column_set;
 mod driver;
 mod expression;
+pub mod language;
 mod leaf;
 pub mod limits;
 mod literal;
@@ -19,6 +20,7 @@ mod reference;
 mod result_spec;
 mod tree;
 mod value_type;
+pub mod wire;
 
 pub use column_set::{ColumnSet, DatasetField, DatasetTypeKey, ResultColumn};
 pub use driver::{PageStream, QueryDriver, QuerySource, ResultPage};

@@ -133,12 +133,43 @@ impl Predicate {
         Ok(self)
     }
 
-    /// All of these; true if there are none.
+    /// All of these; true if there are none. The time is linear in the size of the result.
     ///
     /// # Errors
     /// [`Error::InvalidQuery`] if the result has too many leaves.
     pub fn all(terms: impl IntoIterator<Item = Self>) -> Result<Self> {
-        terms.into_iter().try_fold(Self::from_bool(true), Self::and)
+        let mut result = Self::from_bool(true);
+        let mut size = 0_usize;
+        for term in terms {
+            if term.is_false() {
+                return Ok(Self::from_bool(false));
+            }
+            size = size.saturating_add(term.size());
+            check_size(size)?;
+            result.operands.extend(term.operands);
+        }
+        Ok(result)
+    }
+
+    /// Any of these; false if there are none.
+    ///
+    /// # Errors
+    /// As [`Predicate::or`].
+    pub fn any(terms: impl IntoIterator<Item = Self>) -> Result<Self> {
+        let mut result = Self::from_bool(false);
+        // Rows of single groups, the usual case, are joined first: their number may be large, and
+        // the result so far is copied for every other term only, of which there can be but few.
+        let mut row = Vec::new();
+        for mut term in terms {
+            if let [group] = term.operands.as_mut_slice() {
+                row.append(group);
+                check_size(row.len())?;
+            } else {
+                let joined = Self::from_operands(vec![std::mem::take(&mut row)])?;
+                result = result.or(joined)?.or(term)?;
+            }
+        }
+        result.or(Self::from_operands(vec![row])?)
     }
 
     /// This or the other.
@@ -173,12 +204,9 @@ impl Predicate {
     /// sizes of all groups.
     #[allow(clippy::should_implement_trait)]
     pub fn not(&self) -> Result<Self> {
-        self.operands
-            .iter()
-            .map(|group| Self {
-                operands: group.iter().map(|leaf| vec![leaf.inverted()]).collect(),
-            })
-            .try_fold(Self::from_bool(false), Self::or)
+        Self::any(self.operands.iter().map(|group| Self {
+            operands: group.iter().map(|leaf| vec![leaf.inverted()]).collect(),
+        }))
     }
 
     /// The number of leaves, repetitions counted.

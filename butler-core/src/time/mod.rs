@@ -12,7 +12,7 @@ pub use calendar::{NS_PER_DAY, NS_PER_SECOND, civil_from_days, days_from_civil, 
 pub use format::{
     format_iso, format_isot, format_tai_iso, format_tai_isot, to_jd, to_mjd, to_unix,
 };
-pub use parse::{TimeFormat, from_number, parse_time, parse_time_literal};
+pub use parse::{TimeFormat, from_number, parse_time};
 pub use scale::TimeScale;
 
 use crate::timespan::Timespan;

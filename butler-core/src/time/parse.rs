@@ -36,9 +36,13 @@ pub enum TimeFormat {
     Cxcsec,
     /// Seconds from 1980-01-06T00:00:00 UTC, with leap seconds.
     Gps,
+    /// Seconds from 1980-01-06T00:00:00 UTC, without leap seconds.
+    Galexsec,
+    /// Days of UTC, of which 0001-01-01 is the first.
+    PlotDate,
 }
 
-const FORMATS: [(TimeFormat, &str); 13] = [
+const FORMATS: [(TimeFormat, &str); 15] = [
     (TimeFormat::Iso, "iso"),
     (TimeFormat::Isot, "isot"),
     (TimeFormat::Fits, "fits"),
@@ -52,6 +56,8 @@ const FORMATS: [(TimeFormat, &str); 13] = [
     (TimeFormat::UnixTai, "unix_tai"),
     (TimeFormat::Cxcsec, "cxcsec"),
     (TimeFormat::Gps, "gps"),
+    (TimeFormat::Galexsec, "galexsec"),
+    (TimeFormat::PlotDate, "plot_date"),
 ];
 
 impl TimeFormat {
@@ -74,7 +80,9 @@ impl TimeFormat {
         }
     }
 
-    const fn is_calendar(self) -> bool {
+    /// Whether times of this format are text, not numbers.
+    #[must_use]
+    pub const fn is_calendar(self) -> bool {
         matches!(self, Self::Iso | Self::Isot | Self::Fits | Self::Yday)
     }
 }
@@ -102,7 +110,8 @@ impl FromStr for TimeFormat {
     }
 }
 
-/// Reads a time in a known format and scale into TAI ns.
+/// Reads a time in a known format and scale into TAI ns. Calendar dates that 64 bits do not reach
+/// are moved to the last day that they do.
 ///
 /// # Errors
 /// [`Error::InvalidArgument`] if the text is not of that format.
@@ -114,57 +123,6 @@ pub fn parse_time(text: &str, format: TimeFormat, scale: TimeScale) -> Result<i6
     } else {
         let value: f64 = text.trim().parse().map_err(|_| bad())?;
         from_number(value, format, scale).map_err(|_| bad())
-    }
-}
-
-/// Reads a time literal of the query language: `[format/]value[/scale]`, into TAI ns.
-///
-/// Without a format, a number with a decimal point is a modified Julian date, and text a calendar
-/// date. Without a scale, it is the format's [default](TimeFormat::default_scale).
-///
-/// # Errors
-/// [`Error::InvalidArgument`] saying what cannot be read.
-pub fn parse_time_literal(text: &str) -> Result<i64> {
-    let cleaned = text.replace("+00:00", "");
-    let starts_as_word = |part: &str| part.starts_with(|c: char| c.is_ascii_alphabetic());
-    let mut parts = cleaned.split('/').peekable();
-    let format = parts
-        .next_if(|part| starts_as_word(part))
-        .map(TimeFormat::from_str)
-        .transpose()?;
-    let value = parts.next().unwrap_or_default();
-    let scale = parts.next().map(TimeScale::from_str).transpose()?;
-    let guessed = guess_format(value);
-    if parts.next().is_some() || (guessed.is_none() && value.parse::<i64>().is_err()) {
-        return Err(Error::InvalidArgument(format!(
-            "'{text}' is not a time in a known format"
-        )));
-    }
-    let format = format.or(guessed).ok_or_else(|| {
-        Error::InvalidArgument(format!(
-            "'{text}' could be a time in several formats: write it with a format, as in \
-             'mjd/{value}', or with a decimal point"
-        ))
-    })?;
-    parse_time(value, format, scale.unwrap_or(format.default_scale()))
-}
-
-fn guess_format(value: &str) -> Option<TimeFormat> {
-    if value.starts_with('+') {
-        Some(TimeFormat::Fits)
-    } else if value.contains('.') && value.parse::<f64>().is_ok() {
-        Some(TimeFormat::Mjd)
-    } else if value.get(1..).is_some_and(|rest| rest.contains('-')) {
-        let is_isot = value.contains(['T', 't']);
-        Some(if is_isot {
-            TimeFormat::Isot
-        } else {
-            TimeFormat::Iso
-        })
-    } else if value.contains(':') {
-        Some(TimeFormat::Yday)
-    } else {
-        None
     }
 }
 
@@ -194,8 +152,17 @@ pub fn from_number(value: f64, format: TimeFormat, scale: TimeScale) -> Result<i
             (day - 40_587, fraction)
         }
         TimeFormat::DecimalYear => return decimal_year(value, scale).ok_or_else(bad),
-        TimeFormat::Unix => {
+        TimeFormat::PlotDate => {
+            let (day, fraction) = split(value);
+            let day = in_range(day - 719_163).ok_or_else(bad)?;
+            return Ok(TimeScale::Utc.day_fraction_to_tai(day, fraction));
+        }
+        TimeFormat::Unix | TimeFormat::Galexsec => {
             let (seconds, fraction) = split(value);
+            let seconds = match format {
+                TimeFormat::Galexsec => seconds + 315_964_800,
+                _ => seconds,
+            };
             #[allow(clippy::cast_precision_loss)]
             let into_day = seconds.rem_euclid(86_400) as f64 + fraction;
             in_range(seconds.div_euclid(86_400)).ok_or_else(bad)?;
@@ -224,9 +191,12 @@ pub fn from_number(value: f64, format: TimeFormat, scale: TimeScale) -> Result<i
     Ok(scale.day_fraction_to_tai(day, fraction))
 }
 
+/// The last day since 1970 that nanoseconds in 64 bits reach, in round numbers.
+const LAST_DAY: i64 = 106_000;
+
 /// Days since 1970 as far as nanoseconds in 64 bits reach.
 fn in_range(day: i64) -> Option<i64> {
-    (-106_000..=106_000).contains(&day).then_some(day)
+    (-LAST_DAY..=LAST_DAY).contains(&day).then_some(day)
 }
 
 /// The day since 1970-01-01 and its fraction of a Julian date in two parts.
@@ -255,7 +225,7 @@ fn decimal_year(value: f64, scale: TimeScale) -> Option<i64> {
 fn parse_calendar(text: &str, format: TimeFormat) -> Option<(i64, i64)> {
     let (day, clock) = if format == TimeFormat::Yday {
         let mut parts = text.splitn(3, ':');
-        let year = number(parts.next()?, 1, 4)?;
+        let year = number(parts.next()?, 4, 4)?;
         let day_of_year = number(parts.next()?, 1, 3)?;
         let day = days_from_civil(year, 1, 1) + day_of_year - 1;
         if day_of_year < 1 || civil_from_days(day).0 != year {
@@ -267,13 +237,13 @@ fn parse_calendar(text: &str, format: TimeFormat) -> Option<(i64, i64)> {
             Some((date, clock)) => (date, Some(clock)),
             None => (text, None),
         };
-        let date = if format == TimeFormat::Fits {
-            date.trim_start_matches('+')
-        } else {
-            date
+        // With a sign, FITS has five digits for the year.
+        let (date, year_digits) = match date.strip_prefix('+') {
+            Some(date) if format == TimeFormat::Fits => (date, 5),
+            _ => (date, 4),
         };
         let mut parts = date.split('-');
-        let year = number(parts.next()?, 1, 5)?;
+        let year = number(parts.next()?, year_digits, year_digits)?;
         let (month, day) = (number(parts.next()?, 1, 2)?, number(parts.next()?, 1, 2)?);
         let days = days_from_civil(year, month, day);
         if parts.next().is_some()
@@ -284,7 +254,12 @@ fn parse_calendar(text: &str, format: TimeFormat) -> Option<(i64, i64)> {
         }
         (days, clock)
     };
-    Some((in_range(day)?, clock.map_or(Some(0), parse_clock)?))
+    // Days are moved to the ends of what nanoseconds in 64 bits reach, a century beyond the range
+    // that repositories store.
+    Some((
+        day.clamp(-LAST_DAY, LAST_DAY),
+        clock.map_or(Some(0), parse_clock)?,
+    ))
 }
 
 /// The nanoseconds of `hh:mm[:ss[.fff]]`; a leap second is allowed in the last minute of a day.
