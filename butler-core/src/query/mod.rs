@@ -9,6 +9,7 @@
 //! Sizes are bounded too (see [`limits`]), so that walking any value by recursion is safe.
 
 mod column_set;
+mod constraints;
 mod driver;
 mod expression;
 pub mod language;
@@ -23,6 +24,7 @@ mod value_type;
 pub mod wire;
 
 pub use column_set::{ColumnSet, DatasetField, DatasetTypeKey, ResultColumn};
+pub use constraints::PredicateConstraints;
 pub use driver::{PageStream, QueryDriver, QuerySource, ResultPage};
 pub use expression::{BinaryOperator, ColumnExpression, OrderExpression, UnaryOperator};
 pub use leaf::{ComparisonOperator, PredicateLeaf};

@@ -14,6 +14,7 @@ mod dimension_records;
 mod expand;
 mod file_records;
 pub mod locations;
+pub mod query;
 mod record_sql;
 mod skypix;
 mod sql_registry;
