@@ -10,6 +10,7 @@ use crate::datasets::DatasetRef;
 use crate::datastore::{DatasetUris, Datastore};
 use crate::dimensions::{DataIdValue, DimensionUniverse};
 use crate::error::{Error, Result};
+use crate::query::{Query, QuerySource};
 use crate::registry::Registry;
 use crate::timespan::Timespan;
 
@@ -19,6 +20,7 @@ pub struct Butler {
     registry: Arc<dyn Registry>,
     datastore: Arc<dyn Datastore>,
     defaults: Arc<ButlerDefaults>,
+    queries: Option<Arc<dyn QuerySource>>,
 }
 
 impl std::fmt::Debug for Butler {
@@ -41,7 +43,15 @@ impl Butler {
             registry,
             datastore,
             defaults,
+            queries: None,
         }
+    }
+
+    /// The same repository with something that answers queries.
+    #[must_use]
+    pub fn with_queries(mut self, queries: Arc<dyn QuerySource>) -> Self {
+        self.queries = Some(queries);
+        self
     }
 
     /// The same repository with other defaults.
@@ -74,6 +84,18 @@ impl Butler {
     /// The dimensions.
     pub fn universe(&self) -> DimensionUniverse {
         self.registry.universe()
+    }
+
+    /// A new query. What is uploaded or materialized for it lives as long as it and what is made of
+    /// it.
+    ///
+    /// # Errors
+    /// [`Error::UnimplementedQuery`] if this repository was put together without queries.
+    pub fn query(&self) -> Result<Query> {
+        let queries = self.queries.as_ref().ok_or_else(|| {
+            Error::UnimplementedQuery("this repository does not answer queries".to_owned())
+        })?;
+        Ok(Query::new(queries.query_driver(&self.defaults)))
     }
 
     /// The dataset with this identifier.

@@ -1,7 +1,7 @@
 //! What answers queries.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -17,6 +17,7 @@ use crate::dimensions::{
 };
 use crate::error::Result;
 use crate::registry::CollectionQuery;
+use crate::storage_class::StorageClassRegistry;
 
 /// Some results of a query. All pages of one query are of the kind its [`ResultSpec`] asks for.
 #[derive(Clone, Debug)]
@@ -73,6 +74,13 @@ pub trait QueryDriver: Send + Sync {
 
     /// The values of governor dimensions that queries may leave out.
     fn default_data_id(&self) -> &DataCoordinate;
+
+    /// The storage classes of the repository; by default those that every repository has.
+    fn storage_classes(&self) -> &StorageClassRegistry {
+        static DEFAULT: LazyLock<StorageClassRegistry> =
+            LazyLock::new(StorageClassRegistry::with_defaults);
+        &DEFAULT
+    }
 
     /// The results of a query, page by page.
     ///

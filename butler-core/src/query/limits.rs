@@ -9,7 +9,7 @@ pub const MAX_EXPRESSION_DEPTH: usize = 250;
 pub const MAX_PREDICATE_LEAVES: usize = 100_000;
 
 /// How deep queries may be nested in predicates of other queries.
-pub const MAX_QUERY_DEPTH: usize = 16;
+pub const MAX_QUERY_DEPTH: usize = 8;
 
 /// How deep arrays and objects may be nested in the JSON form of a query. It leaves room for the
 /// deepest expression within the deepest query.

@@ -46,10 +46,10 @@ pub(super) fn remainder_field(
     let found = remainder.iter().find(|column| &*column.name == field);
     found.ok_or_else(|| {
         let name = element.name();
-        let hint = if element.schema().index_of(field).is_some() {
-            format!("; it is the key of a dimension, use '{field}' alone")
-        } else if element.primary_key().is_some_and(|key| &*key.name == field) {
+        let hint = if element.primary_key().is_some_and(|key| &*key.name == field) {
             format!("; it is the key of the dimension, use '{name}' alone")
+        } else if element.schema().index_of(field).is_some() {
+            format!("; it is the key of a dimension, use '{field}' alone")
         } else {
             let known: Vec<&str> = remainder.iter().map(|column| &*column.name).collect();
             match known.as_slice() {

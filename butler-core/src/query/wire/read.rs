@@ -77,6 +77,16 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn tree(self, at: At<'_>) -> Result<QueryTree> {
+        // The predicate first, and apart: it may hold further trees, and stacks are small.
+        let predicate = match at.get("predicate")? {
+            Some(at) => self.predicate(at)?,
+            None => Predicate::default(),
+        };
+        self.tree_of(&at, predicate)
+    }
+
+    #[inline(never)]
+    fn tree_of(self, at: &At<'_>, predicate: Predicate) -> Result<QueryTree> {
         let mut datasets = IndexMap::new();
         if let Some(at) = at.get("datasets")? {
             let read = at.each_entry(|name, at| Ok((Arc::from(name), self.search(at)?)))?;
@@ -84,19 +94,16 @@ impl Reader {
         }
         let any_dataset = at.get_some("any_dataset")?;
         let any_dataset = any_dataset.map(|at| self.search(at)).transpose()?;
-        let predicate = at.get("predicate")?;
-        let predicate = predicate.map(|at| self.predicate(at)).transpose()?;
         let validate = at.get("validateGovernorConstraints")?;
-        let parts = QueryTreeParts {
+        QueryTree::from_parts(QueryTreeParts {
             dimensions: self.group(at.field("dimensions")?)?,
             datasets,
             any_dataset,
-            data_coordinate_uploads: self.keyed_groups(at, "data_coordinate_uploads")?,
-            materializations: self.keyed_groups(at, "materializations")?,
-            predicate: predicate.unwrap_or_default(),
+            data_coordinate_uploads: self.keyed_groups(*at, "data_coordinate_uploads")?,
+            materializations: self.keyed_groups(*at, "materializations")?,
+            predicate,
             validate_governor_constraints: validate.map_or(Ok(true), |at| at.bool())?,
-        };
-        QueryTree::from_parts(parts)
+        })
     }
 
     fn search(self, at: At<'_>) -> Result<DatasetSearch> {
@@ -141,30 +148,48 @@ impl Reader {
             .map_err(|error| located(at, error))
     }
 
+    /// Reads an expression. What recursion goes through is kept in small functions of their own:
+    /// expressions may be deep, and stacks small.
     pub(super) fn expression(self, at: At<'_>) -> Result<ColumnExpression> {
         let kind_at = at.field("expression_type")?;
-        let kind = kind_at.str()?;
-        if let Some(reference) = self.reference_of(at, kind)? {
+        match kind_at.str()? {
+            "unary" => self.unary(&at),
+            "binary" => self.binary(&at),
+            kind => self.simple_expression(&at, kind),
+        }
+    }
+
+    #[inline(never)]
+    fn unary(self, at: &At<'_>) -> Result<ColumnExpression> {
+        let operand = self.expression(at.field("operand")?)?;
+        ColumnExpression::unary(
+            operator(at, UnaryOperator::ALL, UnaryOperator::name)?,
+            operand,
+        )
+    }
+
+    #[inline(never)]
+    fn binary(self, at: &At<'_>) -> Result<ColumnExpression> {
+        let a = self.expression(at.field("a")?)?;
+        let b = self.expression(at.field("b")?)?;
+        let operator = operator(at, BinaryOperator::ALL, BinaryOperator::name)?;
+        ColumnExpression::binary(a, operator, b)
+    }
+
+    /// A literal or a column.
+    #[inline(never)]
+    fn simple_expression(self, at: &At<'_>, kind: &str) -> Result<ColumnExpression> {
+        if let Some(reference) = self.reference_of(*at, kind)? {
             return Ok(reference.into());
         }
-        match kind {
-            "unary" => {
-                let operand = self.expression(at.field("operand")?)?;
-                let operator = at.field("operator")?;
-                let operator = operator.one_of(UnaryOperator::ALL, |known| known.name())?;
-                ColumnExpression::unary(operator, operand)
-            }
-            "binary" => {
-                let a = self.expression(at.field("a")?)?;
-                let b = self.expression(at.field("b")?)?;
-                let operator = at.field("operator")?;
-                let operator = operator.one_of(BinaryOperator::ALL, |known| known.name())?;
-                ColumnExpression::binary(a, operator, b)
-            }
-            other => read_literal(at, other)?
-                .map(ColumnExpression::Literal)
-                .ok_or_else(|| kind_at.error("there is no such type of expression")),
-        }
+        read_literal(*at, kind)?
+            .map(ColumnExpression::Literal)
+            .ok_or_else(|| {
+                at.error(format_args!(
+                    "there is no type of expression {:?}",
+                    kind.chars().take(80).collect::<String>()
+                ))
+            })
     }
 
     /// A column, if this is the form of one.
@@ -263,6 +288,15 @@ impl Reader {
             .each(|group| group.each(|leaf| Ok(Arc::new(self.leaf(leaf)?))))?;
         Predicate::from_operands(groups)
     }
+}
+
+/// The operator of an expression or comparison.
+pub(super) fn operator<T: Copy>(
+    at: &At<'_>,
+    known: impl IntoIterator<Item = T>,
+    name: fn(T) -> &'static str,
+) -> Result<T> {
+    at.field("operator")?.one_of(known, |known| name(*known))
 }
 
 fn dataset_field(at: At<'_>) -> Result<DatasetField> {

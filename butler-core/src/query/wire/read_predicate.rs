@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::json::At;
-use super::read::Reader;
+use super::read::{Reader, operator};
 use crate::error::Result;
 use crate::query::{ComparisonOperator, PredicateLeaf};
 
@@ -24,17 +24,12 @@ impl Reader {
     fn plain_leaf(self, at: At<'_>) -> Result<PredicateLeaf> {
         let kind = at.field("predicate_type")?;
         match kind.str()? {
+            "in_query" => self.in_query(&at),
             "boolean_wrapper" => PredicateLeaf::boolean(self.reference(at.field("operand")?)?),
             "is_null" => Ok(PredicateLeaf::is_null(
                 self.expression(at.field("operand")?)?,
             )),
-            "comparison" => {
-                let a = self.expression(at.field("a")?)?;
-                let b = self.expression(at.field("b")?)?;
-                let operator = at.field("operator")?;
-                let operator = operator.one_of(ComparisonOperator::ALL, |known| known.name())?;
-                PredicateLeaf::comparison(a, operator, b)
-            }
+            "comparison" => self.comparison(&at),
             "in_container" => {
                 let member = self.expression(at.field("member")?)?;
                 let container = at.field("container")?.each(|at| self.expression(at))?;
@@ -47,16 +42,26 @@ impl Reader {
                 let step = at.get("step")?.map_or(Ok(1), |at| at.int())?;
                 PredicateLeaf::in_range(member, start, stop, step)
             }
-            "in_query" => {
-                let member = self.expression(at.field("member")?)?;
-                let column = self.expression(at.field("column")?)?;
-                let query_tree = self.tree(at.field("query_tree")?)?;
-                PredicateLeaf::in_query(member, column, query_tree)
-            }
             _ => Err(kind.error(
                 "expected not, boolean_wrapper, is_null, comparison, in_container, in_range or \
                  in_query",
             )),
         }
+    }
+
+    #[inline(never)]
+    fn comparison(self, at: &At<'_>) -> Result<PredicateLeaf> {
+        let a = self.expression(at.field("a")?)?;
+        let b = self.expression(at.field("b")?)?;
+        let operator = operator(at, ComparisonOperator::ALL, ComparisonOperator::name)?;
+        PredicateLeaf::comparison(a, operator, b)
+    }
+
+    #[inline(never)]
+    fn in_query(self, at: &At<'_>) -> Result<PredicateLeaf> {
+        let member = self.expression(at.field("member")?)?;
+        let column = self.expression(at.field("column")?)?;
+        let query_tree = self.tree(at.field("query_tree")?)?;
+        PredicateLeaf::in_query(member, column, query_tree)
     }
 }
