@@ -166,7 +166,10 @@ impl SqlQueryDriver {
                 let known = &search.record.dataset_type;
                 Some(match known.storage_class_name() == storage_class_name {
                     true => Arc::clone(known),
-                    false => Arc::new(known.with_storage_class(storage_class_name)?),
+                    false => {
+                        let classes = self.registry.storage_classes();
+                        Arc::new(known.override_storage_class(storage_class_name, classes)?)
+                    }
                 })
             }
             _ => None,

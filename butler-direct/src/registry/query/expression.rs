@@ -9,6 +9,7 @@ use butler_core::query::{
     BinaryOperator, ColumnExpression, ColumnLiteral, ColumnReference, ComparisonOperator,
     OrderExpression, Predicate, PredicateLeaf, QueryTree, UnaryOperator, ValueType,
 };
+use butler_core::time::TimeScale;
 use sea_query::{CaseStatement, Expr, ExprTrait, SelectStatement};
 
 use super::column::{Column, SqlValue};
@@ -174,7 +175,8 @@ impl ExpressionWriter<'_, '_> {
 
     /// A time as an ingest date of dataset manager 1.x, which is a UTC timestamp.
     fn ingest_timestamp(&mut self, tai_ns: i64) -> Expr {
-        let micros = butler_core::time::tai_to_utc_micros(tai_ns);
+        let (day, ns) = TimeScale::Utc.tai_to_calendar(tai_ns);
+        let micros = day * 86_400_000_000 + ns / 1_000;
         let param = self.statement.param(Param::Timestamp(micros));
         match self.statement.dialect() {
             Dialect::Postgres => param.cast_as("timestamp"),
@@ -276,7 +278,7 @@ impl ExpressionWriter<'_, '_> {
             ColumnExpression::Unary {
                 operator, operand, ..
             } => match operator {
-                UnaryOperator::Minus => {
+                UnaryOperator::Negate => {
                     let operand = self.scalar(operand)?;
                     SqlValue::Scalar(self.statement.sql("(- {})", [operand]))
                 }
@@ -347,9 +349,9 @@ impl ExpressionWriter<'_, '_> {
 pub(super) fn column_of(reference: &ColumnReference) -> Column {
     match reference {
         ColumnReference::DimensionKey { dimension, .. } => Column::Key(dimension.name()),
-        ColumnReference::DimensionField { element, field, .. } => {
-            Column::Element(element.name(), field)
-        }
+        ColumnReference::DimensionField {
+            element, column, ..
+        } => Column::Element(element.name(), &column.name),
         ColumnReference::DatasetField {
             dataset_type,
             field,

@@ -105,8 +105,9 @@ impl Planner<'_, '_> {
     /// # Errors
     /// [`Error::UnimplementedQuery`] and [`Error::InvalidQuery`] for what cannot be asked.
     pub(super) fn plan(&mut self, request: &Request<'_>) -> Result<Plan> {
+        let analysis = self.analysis;
         let mut post = self.postprocessing();
-        let mut joined = self.analysis.columns.clone();
+        let mut joined = analysis.columns.clone();
         for element in post.elements() {
             joined.add_dimension_field(element, "region")?;
         }
@@ -115,7 +116,7 @@ impl Planner<'_, '_> {
         for term in request.order_by {
             term.gather_required_columns(&mut projection.set);
         }
-        let unions: Vec<Option<&Search>> = match &self.analysis.union {
+        let unions: Vec<Option<&Search>> = match &analysis.union {
             None => vec![None],
             Some(searches) => searches.iter().map(Some).collect(),
         };
@@ -126,7 +127,7 @@ impl Planner<'_, '_> {
             for (dataset_type, fields) in joined.dataset_fields() {
                 let kept = projection.set.dataset_fields().get(dataset_type);
                 if !fields.is_empty() && kept.is_none_or(BTreeSet::is_empty) {
-                    drops |= self.search(dataset_type, *union)?.collections.len() > 1;
+                    drops |= search_of(analysis, dataset_type, *union)?.collections.len() > 1;
                 }
             }
             dropped.push(drops);
@@ -137,7 +138,7 @@ impl Planner<'_, '_> {
         for union in &unions {
             let search = match &request.find_first {
                 None => None,
-                Some(dataset_type) => Some(self.search(dataset_type, *union)?),
+                Some(dataset_type) => Some(search_of(analysis, dataset_type, *union)?),
             };
             post.one_validity_range |= search.is_some_and(|search| search.is_calibration);
             find_first.push(search);
@@ -181,19 +182,6 @@ impl Planner<'_, '_> {
         })
     }
 
-    fn search<'s>(
-        &'s self,
-        dataset_type: &DatasetTypeKey,
-        union: Option<&'s Search>,
-    ) -> Result<&'s Search> {
-        match dataset_type {
-            DatasetTypeKey::Named(name) => self.analysis.search(name),
-            DatasetTypeKey::Any => union.ok_or_else(|| {
-                Error::InvalidQuery("The query is not about datasets of any type.".to_owned())
-            }),
-        }
-    }
-
     /// What has to be decided about rows later.
     fn postprocessing(&self) -> Postprocessing {
         let has_region = |element: &DimensionElement| !element.is_skypix();
@@ -224,7 +212,7 @@ impl Planner<'_, '_> {
                 || fields.contains(&DatasetField::Timespan)
                 || fields.contains(&DatasetField::Collection);
             for union in unions {
-                let several = self.search(dataset_type, *union)?.collections.len() > 1;
+                let several = search_of(self.analysis, dataset_type, *union)?.collections.len() > 1;
                 if wanted && several {
                     keys.insert(dataset_type.clone());
                 }
@@ -499,7 +487,7 @@ impl Planner<'_, '_> {
             derived.extend(fields.iter().map(|field| Column::Element(element, field)));
         }
         for (dataset_type, fields) in projection.set.dataset_fields() {
-            let search = self.search(dataset_type, shape.union)?;
+            let search = search_of(self.analysis, dataset_type, shape.union)?;
             let several = search.collections.len() > 1;
             let is_find_first = shape.find_first.is_some_and(|s| s.key == *dataset_type);
             if projection.collection_keys.contains(dataset_type) {
@@ -630,6 +618,20 @@ impl Planner<'_, '_> {
                 )
             }
         }
+    }
+}
+
+/// The search of that name, or that of the union.
+fn search_of<'s>(
+    analysis: &'s Analysis,
+    dataset_type: &DatasetTypeKey,
+    union: Option<&'s Search>,
+) -> Result<&'s Search> {
+    match dataset_type {
+        DatasetTypeKey::Named(name) => analysis.search(name),
+        DatasetTypeKey::Any => union.ok_or_else(|| {
+            Error::InvalidQuery("The query is not about datasets of any type.".to_owned())
+        }),
     }
 }
 
