@@ -6,6 +6,7 @@ mod files;
 mod interop;
 mod latiss;
 mod operations;
+mod queries;
 mod reference;
 mod repos;
 mod support;

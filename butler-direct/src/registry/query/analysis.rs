@@ -219,7 +219,7 @@ fn resolve(
             );
             if !is_there {
                 messages.push(format!(
-                    "No datasets with {governor}={wanted} in collection '{}'.",
+                    "No datasets with {governor}='{wanted}' in collection '{}'.",
                     collection.name
                 ));
                 rejected = true;

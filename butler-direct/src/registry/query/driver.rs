@@ -16,6 +16,7 @@ use butler_core::query::{
     ColumnSet, DataCoordinateUploadKey, DatasetTypeKey, MaterializationKey, PageStream,
     QueryDriver, QuerySource, QueryTree, ResultPage, ResultSpec,
 };
+use butler_core::query::wire::AdditionalQueryInput;
 use butler_core::registry::{CollectionQuery, Registry};
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
@@ -95,6 +96,80 @@ impl SqlQueryDriver {
         let mut statement = Statement::new(&database);
         let plan = prepared.plan(&mut statement, &self.inputs(), &request(spec))?;
         Ok(statement.render(&plan.select)?.0)
+    }
+
+    /// Takes what another session uploaded, or materializes what it materialized, under the same
+    /// key. Those that come later may refer to those before.
+    ///
+    /// # Errors
+    /// As [`upload_data_coordinates`](QueryDriver::upload_data_coordinates) and
+    /// [`materialize`](QueryDriver::materialize).
+    pub async fn add_input(&self, input: &AdditionalQueryInput) -> Result<()> {
+        match input {
+            AdditionalQueryInput::Upload {
+                key,
+                dimensions,
+                rows,
+            } => self.add_upload(*key, dimensions, rows),
+            AdditionalQueryInput::Materialized {
+                key,
+                tree,
+                dimensions,
+                datasets,
+                allow_duplicate_overlaps,
+            } => {
+                let datasets = datasets.iter().cloned().collect();
+                let duplicates = *allow_duplicate_overlaps;
+                self.add_materialization(*key, tree, dimensions, &datasets, duplicates)
+                    .await
+            }
+        }
+    }
+
+    fn add_upload(
+        &self,
+        key: DataCoordinateUploadKey,
+        dimensions: &DimensionGroup,
+        rows: &[Vec<DataIdValue>],
+    ) -> Result<()> {
+        let mut uploaded = KeyRows::new(dimensions, dimensions.required());
+        for row in rows {
+            uploaded.push(row)?;
+        }
+        let mut inputs = self.inputs.write().unwrap_or_else(PoisonError::into_inner);
+        inputs.uploads.insert(key, Arc::new(uploaded));
+        Ok(())
+    }
+
+    async fn add_materialization(
+        &self,
+        key: MaterializationKey,
+        tree: &QueryTree,
+        dimensions: &DimensionGroup,
+        datasets: &BTreeSet<Arc<str>>,
+        allow_duplicate_overlaps: bool,
+    ) -> Result<()> {
+        let mut spec = ResultSpec::data_coordinates(dimensions.clone());
+        spec.allow_duplicate_overlaps = allow_duplicate_overlaps;
+        let mut rows = KeyRows::new(dimensions, dimensions.data_coordinate_keys());
+        let mut pages = self.execute(&spec, tree);
+        while let Some(page) = pages.try_next().await? {
+            let ResultPage::DataCoordinates(data_ids) = page else {
+                return Err(Error::Internal("a page of other results".to_owned()));
+            };
+            for data_id in data_ids {
+                let values = data_id.full_values().unwrap_or_default();
+                rows.push(values)?;
+            }
+        }
+        let names = datasets.iter().cloned().map(DatasetTypeKey::Named);
+        let materialization = Materialization {
+            rows: Arc::new(rows),
+            datasets: names.collect(),
+        };
+        let mut inputs = self.inputs.write().unwrap_or_else(PoisonError::into_inner);
+        inputs.materializations.insert(key, materialization);
+        Ok(())
     }
 
     /// Runs a query and hands its pages over; ends early when nobody takes them any more.
@@ -286,27 +361,9 @@ impl QueryDriver for SqlQueryDriver {
         datasets: &BTreeSet<Arc<str>>,
         allow_duplicate_overlaps: bool,
     ) -> Result<MaterializationKey> {
-        let mut spec = ResultSpec::data_coordinates(dimensions.clone());
-        spec.allow_duplicate_overlaps = allow_duplicate_overlaps;
-        let mut rows = KeyRows::new(dimensions, dimensions.data_coordinate_keys());
-        let mut pages = self.execute(&spec, tree);
-        while let Some(page) = pages.try_next().await? {
-            let ResultPage::DataCoordinates(data_ids) = page else {
-                return Err(Error::Internal("a page of other results".to_owned()));
-            };
-            for data_id in data_ids {
-                let values = data_id.full_values().unwrap_or_default();
-                rows.push(values)?;
-            }
-        }
-        let names = datasets.iter().cloned().map(DatasetTypeKey::Named);
-        let materialization = Materialization {
-            rows: Arc::new(rows),
-            datasets: names.collect(),
-        };
         let key = MaterializationKey::from(Uuid::new_v4());
-        let mut inputs = self.inputs.write().unwrap_or_else(PoisonError::into_inner);
-        inputs.materializations.insert(key, materialization);
+        self.add_materialization(key, tree, dimensions, datasets, allow_duplicate_overlaps)
+            .await?;
         Ok(key)
     }
 
@@ -315,13 +372,8 @@ impl QueryDriver for SqlQueryDriver {
         dimensions: &DimensionGroup,
         rows: Vec<Vec<DataIdValue>>,
     ) -> Result<DataCoordinateUploadKey> {
-        let mut uploaded = KeyRows::new(dimensions, dimensions.required());
-        for row in &rows {
-            uploaded.push(row)?;
-        }
         let key = DataCoordinateUploadKey::from(Uuid::new_v4());
-        let mut inputs = self.inputs.write().unwrap_or_else(PoisonError::into_inner);
-        inputs.uploads.insert(key, Arc::new(uploaded));
+        self.add_upload(key, dimensions, &rows)?;
         Ok(key)
     }
 
