@@ -15,6 +15,7 @@ Prints ``{"cases": [case]}``. A case::
                 protocol
     result_spec in the JSON form of the protocol
     answer      for execute, the rows; a number, a boolean, or a list of texts
+    any_value   whether the database can pick any value of a group, on which the reference depends
     order       whether the order of the rows is defined; if not, they are sorted by their canonical text
     all         if rows are limited and their order is not defined, all rows there are without the limit
     error       instead of an answer: {type, detail}
@@ -89,6 +90,9 @@ WORLDS = [
     {"instrument": "HSC", "skymap": "discrete/ci_hsc"},
     {"instrument": "LSSTCam", "skymap": "SkyMap1"},
 ]
+
+# Where datasets are that only some instruments or sky maps have.
+HOMES = {"bias": WORLDS[0], "flat": WORLDS[0], "calexp": WORLDS[1]}
 
 ELEMENTS = [
     "instrument",
@@ -343,10 +347,10 @@ class Asker:
     def compare(self, proxy, literal):
         if isinstance(literal, bool):
             return proxy == literal if not hasattr(proxy, "as_boolean") else proxy.as_boolean()
-        match self.rng.randrange(8):
-            case 0 | 1:
+        match self.rng.randrange(9):
+            case 0:
                 return proxy == literal
-            case 2:
+            case 1 | 2 | 8:
                 return proxy != literal
             case 3:
                 return proxy < literal
@@ -465,7 +469,8 @@ class Asker:
             case 2:
                 return self.compare(proxy.collection, self.rng.choice(sorted(self.collections)))
             case 3:
-                return proxy.ingest_date > astropy.time.Time("2024-01-01T00:00:00", scale="utc")
+                date = astropy.time.Time("2024-01-01T00:00:00", scale="utc")
+                return proxy.ingest_date > date if self.chance(0.8) else proxy.ingest_date <= date
             case 4:
                 return proxy.dataset_id != uuid.UUID(int=self.rng.getrandbits(128))
             case 5:
@@ -516,6 +521,8 @@ class Asker:
         dataset_type = None
         if kind in ("datasets",) or (kind == "general" and self.chance(0.75)):
             dataset_type = self.dataset_types[self.rng.choice(sorted(self.dataset_types))]
+            if dataset_type.name in HOMES and self.chance(0.9):
+                self.world = HOMES[dataset_type.name]
             dimensions = dataset_type.dimensions
             searched = self.search(dataset_type)
             if kind == "general":
@@ -653,7 +660,7 @@ class Asker:
 
     def case(self, query):
         """Make and ask one question; None if it has too many answers."""
-        case = {"options": {}, "order": False}
+        case = {"options": {}, "order": False, "any_value": self.butler._registry._db.has_any_aggregate}
         self.world = self.rng.choice(WORLDS)
         try:
             results, ordered, limit = self.build(query)

@@ -156,7 +156,12 @@ fn is_fault_of_reference(error: &Value) -> bool {
     match error["type"].as_str().unwrap() {
         "OperationalError" => detail.contains("ambiguous column name"),
         "ProgrammingError" => detail.contains("DuplicateAlias"),
-        "NotImplementedError" => detail.contains("PostgreSQL"),
+        "NotImplementedError" => detail.contains("ANY_VALUE"),
+        // One group of no rows, of which the region is NULL.
+        "TypeError" => detail.starts_with("decodeOverlapsBase64()"),
+        "AttributeError" => detail == "'NoneType' object has no attribute 'overlaps'",
+        // A pixelization that cannot do with the union of regions.
+        "ValueError" => detail == "Invalid region.",
         _ => false,
     }
 }
@@ -164,8 +169,11 @@ fn is_fault_of_reference(error: &Value) -> bool {
 /// What is wrong with an answer.
 fn compare(case: &Value, found: &Result<Value>) -> Option<String> {
     let found = match (found, case.get("error")) {
+        // Before version 16, PostgreSQL cannot pick any value of a group. There the reference groups
+        // by all of them, and does not see that several calibrations match.
+        (Err(Error::CalibrationLookup(_)), None) if case["any_value"] == false => return None,
         (Err(error), None) => return Some(format!("an error: {error:?}")),
-        (Ok(_), Some(error)) if is_fault_of_reference(error) => return None,
+        (_, Some(error)) if is_fault_of_reference(error) => return None,
         (Ok(found), Some(error)) => {
             let found = found.to_string().chars().take(300).collect::<String>();
             return Some(format!("no error {error}, but {found}"));

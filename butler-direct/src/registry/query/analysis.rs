@@ -208,7 +208,9 @@ fn resolve(
             ));
             rejected = true;
         }
-        for (governor, values) in &summary.governors {
+        // A collection without any of the dataset types is rejected anyway, and for that reason.
+        let governors = summary.governors.iter();
+        for (governor, values) in governors.filter(|_| !summary.dataset_type_ids.is_empty()) {
             let wanted = constraints.and_then(|constraints| constraints.value(governor));
             let Some(wanted) = wanted.filter(|_| search.dimensions.contains(governor)) else {
                 continue;

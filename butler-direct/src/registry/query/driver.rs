@@ -387,9 +387,6 @@ impl QueryDriver for SqlQueryDriver {
         spec.validate_tree(tree)?;
         let mut session = self.context().database.read().await?;
         let prepared = self.prepare(&mut session, tree).await?;
-        if prepared.analysis.is_doomed() {
-            return Ok(0);
-        }
         let database = self.context().database.clone();
         let mut statement = Statement::new(&database);
         let request = Request {
@@ -399,6 +396,9 @@ impl QueryDriver for SqlQueryDriver {
             ..request(spec)
         };
         let mut plan = prepared.plan(&mut statement, &self.inputs(), &request)?;
+        if prepared.analysis.is_doomed() {
+            return Ok(0);
+        }
         let most = spec.limit.unwrap_or(u64::MAX);
         if exact && plan.post.filters() {
             if !discard {

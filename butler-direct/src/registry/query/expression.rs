@@ -289,11 +289,17 @@ impl ExpressionWriter<'_, '_> {
                 }
             },
             ColumnExpression::Binary { a, operator, b, .. } => {
+                // Integers divide to what is no integer.
+                let exact = b.value_type() == ValueType::Int;
                 let (a, b) = (self.scalar(a)?, self.scalar(b)?);
                 let template = match operator {
                     BinaryOperator::Add => "({} + {})",
                     BinaryOperator::Subtract => "({} - {})",
                     BinaryOperator::Multiply => "({} * {})",
+                    BinaryOperator::Divide if exact => match self.statement.dialect() {
+                        Dialect::Postgres => "({} / CAST({} AS numeric))",
+                        Dialect::Sqlite => "({} / ({} + 0.0))",
+                    },
                     BinaryOperator::Divide => "({} / {})",
                     BinaryOperator::Modulo => "({} % {})",
                 };

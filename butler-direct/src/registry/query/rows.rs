@@ -132,13 +132,11 @@ impl KeyColumn {
     }
 }
 
-/// The region in a column.
+/// The region in a column, or the union of all that are there.
 pub(super) fn decode_region(text: &str) -> Result<Region> {
-    let corrupt = |error: &dyn std::fmt::Display| {
+    Region::from_base64(text).map_err(|error| {
         Error::corrupt("a dimension record", format!("its region is not valid: {error}"))
-    };
-    let bytes = BASE64.decode(text).map_err(|error| corrupt(&error))?;
-    Region::decode(&bytes).map_err(|error| corrupt(&error))
+    })
 }
 
 fn read_value(row: &Row, position: usize, spec: &ColumnSpec) -> Result<ColumnValue> {
