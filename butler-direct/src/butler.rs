@@ -209,6 +209,7 @@ impl DirectButler {
             datastore,
             Arc::clone(&self.defaults),
         )
+        .with_queries(Arc::new(self.registry.clone()))
     }
 
     /// Where datasets are kept.

@@ -100,7 +100,7 @@ impl CollectionTree {
         Ok(result)
     }
 
-    fn from_rows(keys: CollectionKeys, rows: &[Row]) -> Result<Self> {
+    pub(super) fn from_rows(keys: CollectionKeys, rows: &[Row]) -> Result<Self> {
         let mut tree = Self::default();
         let mut chains: HashMap<CollectionKey, Vec<(i64, Arc<str>)>> = HashMap::new();
         for row in rows {

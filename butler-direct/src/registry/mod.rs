@@ -16,6 +16,7 @@ mod expand;
 mod file_records;
 pub mod locations;
 mod overrides;
+pub mod query;
 mod record_sql;
 mod skypix;
 mod sql_registry;

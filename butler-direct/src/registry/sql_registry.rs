@@ -41,6 +41,11 @@ pub struct SqlRegistry {
 }
 
 impl SqlRegistry {
+    /// What all parts of the registry share.
+    pub(super) fn context(&self) -> &Context {
+        &self.context
+    }
+
     /// Creates the tables of a new repository, in one transaction, and opens it.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ mod interop;
 mod latiss;
 mod operations;
 mod processes;
+mod queries;
 mod reference;
 mod repos;
 mod stores;

@@ -1,0 +1,696 @@
+//! The stages of a query: what is joined, how rows are made unique, which collection comes first.
+//!
+//! From the inside out: *joins* bring together all tables and apply the conditions; a *projection*
+//! drops dimensions and collections that were needed for conditions only, and makes rows unique;
+//! *find-first* keeps, of rows that differ in the collection only, the first one in search order.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use butler_core::dimensions::DimensionElement;
+use butler_core::error::{Error, Result};
+use butler_core::query::{
+    ColumnSet, DataCoordinateUploadKey, DatasetField, DatasetTypeKey, MaterializationKey,
+    OrderExpression, QueryTree,
+};
+use sea_query::{ColumnRef, Expr, ExprTrait, Order, SelectStatement, UnionType};
+
+use super::analysis::{Analysis, Search};
+use super::column::{Column, SqlValue, StageColumns};
+use super::datasets::{self, Wanted};
+use super::dimensions;
+use super::expression::{ExpressionWriter, Subqueries};
+use super::postprocess::Postprocessing;
+use super::scope::{Scope, Statement};
+use super::uploads::{KeyRows, Materialization};
+use crate::db::{Dialect, Param};
+
+/// What is asked of a query tree.
+#[derive(Debug, Clone)]
+pub(super) struct Request<'a> {
+    /// The columns of the results.
+    pub(super) columns: ColumnSet,
+    pub(super) order_by: &'a [OrderExpression],
+    /// The dataset type of which only the first in search order is wanted.
+    pub(super) find_first: Option<DatasetTypeKey>,
+    pub(super) allow_duplicate_overlaps: bool,
+    /// Applied here only if no row can be dropped later.
+    pub(super) limit: Option<u64>,
+}
+
+impl<'a> Request<'a> {
+    /// Columns, in any order and number.
+    pub(super) fn columns(columns: ColumnSet) -> Self {
+        Self {
+            columns,
+            order_by: &[],
+            find_first: None,
+            allow_duplicate_overlaps: false,
+            limit: None,
+        }
+    }
+}
+
+/// The data IDs that a query may join.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Inputs {
+    pub(super) uploads: HashMap<DataCoordinateUploadKey, Arc<KeyRows>>,
+    pub(super) materializations: HashMap<MaterializationKey, Materialization>,
+}
+
+/// A statement, and what to do with its rows.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) select: SelectStatement,
+    /// The columns that it selects.
+    pub(super) selected: Vec<(Column, SqlValue)>,
+    pub(super) post: Postprocessing,
+}
+
+/// Makes plans.
+pub(super) struct Planner<'p, 'd> {
+    pub(super) statement: &'p mut Statement<'d>,
+    pub(super) tree: &'p QueryTree,
+    pub(super) analysis: &'p Analysis,
+    pub(super) inputs: &'p Inputs,
+    pub(super) ingest_date_is_tai: bool,
+    pub(super) subqueries: &'p Subqueries,
+}
+
+/// A `SELECT` that is not finished.
+struct Stage {
+    scope: Scope,
+    distinct: Distinct,
+    group_by: Vec<Expr>,
+}
+
+enum Distinct {
+    No,
+    All,
+    On(Vec<ColumnRef>),
+}
+
+/// How the rows of one search are made unique.
+struct Shape<'s> {
+    union: Option<&'s Search>,
+    find_first: Option<&'s Search>,
+    dimensions_dropped: bool,
+    collections_dropped: bool,
+    count_validity: bool,
+}
+
+impl Planner<'_, '_> {
+    /// The plan for a request.
+    ///
+    /// # Errors
+    /// [`Error::UnimplementedQuery`] and [`Error::InvalidQuery`] for what cannot be asked.
+    pub(super) fn plan(&mut self, request: &Request<'_>) -> Result<Plan> {
+        let analysis = self.analysis;
+        let mut post = self.postprocessing();
+        let mut joined = analysis.columns.clone();
+        for element in post.elements() {
+            joined.add_dimension_field(element, "region")?;
+        }
+        let mut projection = StageColumns::new(request.columns.clone());
+        projection.set.restore_dimension_keys();
+        for term in request.order_by {
+            term.gather_required_columns(&mut projection.set);
+        }
+        let unions: Vec<Option<&Search>> = match &analysis.union {
+            None => vec![None],
+            Some(searches) => searches.iter().map(Some).collect(),
+        };
+        let dimensions_dropped = projection.set.dimensions() != joined.dimensions();
+        let mut dropped = Vec::with_capacity(unions.len());
+        for union in &unions {
+            let mut drops = false;
+            for (dataset_type, fields) in joined.dataset_fields() {
+                let kept = projection.set.dataset_fields().get(dataset_type);
+                if !fields.is_empty() && kept.is_none_or(BTreeSet::is_empty) {
+                    drops |= search_of(analysis, dataset_type, *union)?.collections.len() > 1;
+                }
+            }
+            dropped.push(drops);
+        }
+        self.add_collection_keys(&mut projection, request, &unions)?;
+        joined.update(&projection.set);
+        let mut find_first = Vec::with_capacity(unions.len());
+        for union in &unions {
+            let search = match &request.find_first {
+                None => None,
+                Some(dataset_type) => Some(search_of(analysis, dataset_type, *union)?),
+            };
+            post.one_validity_range |= search.is_some_and(|search| search.is_calibration);
+            find_first.push(search);
+        }
+        let mut terms = Vec::with_capacity(unions.len());
+        for ((union, collections_dropped), find_first) in
+            unions.into_iter().zip(dropped).zip(find_first)
+        {
+            let shape = Shape {
+                union,
+                find_first,
+                dimensions_dropped,
+                collections_dropped,
+                count_validity: find_first.is_some_and(|search| search.is_calibration),
+            };
+            terms.push(self.term(request, &joined, &projection, &shape, post.clone())?);
+        }
+        let mut terms = terms.into_iter();
+        let Some(mut plan) = terms.next() else {
+            return self.nothing(request);
+        };
+        for term in terms {
+            plan.select.union(UnionType::All, term.select);
+        }
+        Ok(plan)
+    }
+
+    /// A plan without rows, for a union of nothing.
+    fn nothing(&mut self, request: &Request<'_>) -> Result<Plan> {
+        let mut scope = Scope::default();
+        scope.condition(Expr::cust("1 = 0"));
+        let columns: Vec<Column> = request.columns.columns().map(Column::from).collect();
+        for column in &columns {
+            scope.provide(column.clone(), SqlValue::Scalar(Expr::cust("NULL")));
+        }
+        let (select, selected) = scope.select(&columns)?;
+        Ok(Plan {
+            select,
+            selected,
+            post: Postprocessing::default(),
+        })
+    }
+
+    /// What has to be decided about rows later.
+    fn postprocessing(&self) -> Postprocessing {
+        let has_region = |element: &DimensionElement| !element.is_skypix();
+        let joins = self.analysis.spatial_joins.iter().copied();
+        let constraints = self.analysis.spatial_constraints.iter();
+        Postprocessing {
+            joins: joins
+                .filter(|(a, b)| has_region(a) && has_region(b))
+                .collect(),
+            constraints: constraints
+                .filter(|(element, _)| has_region(element))
+                .cloned()
+                .collect(),
+            ..Postprocessing::default()
+        }
+    }
+
+    /// Adds the keys of collections where rows of several of them must be told apart.
+    fn add_collection_keys(
+        &self,
+        projection: &mut StageColumns,
+        request: &Request<'_>,
+        unions: &[Option<&Search>],
+    ) -> Result<()> {
+        let mut keys = BTreeSet::new();
+        for (dataset_type, fields) in projection.set.dataset_fields() {
+            let wanted = request.find_first.is_some()
+                || fields.contains(&DatasetField::Timespan)
+                || fields.contains(&DatasetField::Collection);
+            for union in unions {
+                let several = search_of(self.analysis, dataset_type, *union)?
+                    .collections
+                    .len()
+                    > 1;
+                if wanted && several {
+                    keys.insert(dataset_type.clone());
+                }
+            }
+        }
+        projection.collection_keys = keys;
+        Ok(())
+    }
+
+    /// One `SELECT`.
+    fn term(
+        &mut self,
+        request: &Request<'_>,
+        joined: &ColumnSet,
+        projection: &StageColumns,
+        shape: &Shape<'_>,
+        mut post: Postprocessing,
+    ) -> Result<Plan> {
+        let scope = self.joins(request, joined, projection, shape.union)?;
+        let mut stage = Stage {
+            scope,
+            distinct: Distinct::No,
+            group_by: Vec::new(),
+        };
+        self.pack_dropped_overlaps(&mut stage, projection, &mut post)?;
+        self.project(&mut stage, projection, shape, &mut post, request)?;
+        let extra = extra_columns(projection, &post);
+        if let Some(search) = shape.find_first.filter(|s| s.collections.len() > 1) {
+            let mut inner = projection.columns();
+            inner.extend(extra.iter().cloned());
+            self.find_first(&mut stage, &inner, projection, search)?;
+        } else if !request.order_by.is_empty() {
+            // What is ordered by must be a column if rows are made unique.
+            let mut inner = projection.columns();
+            inner.extend(extra.iter().cloned());
+            self.nest_if_unique(&mut stage, &inner)?;
+        }
+        let final_columns = StageColumns::new(request.columns.clone());
+        let mut columns = final_columns.columns();
+        columns.extend(extra_columns(&final_columns, &post));
+        if let Some(search) = shape.union {
+            let name = self.statement.param(search.record.dataset_type.name());
+            let value = SqlValue::Scalar(name.cast_as("text"));
+            stage.scope.provide(Column::DatasetTypeName, value);
+            columns.push(Column::DatasetTypeName);
+        }
+        let mut selected = stage.select(&columns)?;
+        for term in request.order_by {
+            let expr = ExpressionWriter {
+                statement: self.statement,
+                scope: &stage.scope,
+                ingest_date_is_tai: self.ingest_date_is_tai,
+                subqueries: self.subqueries,
+            }
+            .order_term(term)?;
+            let order = match term.is_descending() {
+                true => Order::Desc,
+                false => Order::Asc,
+            };
+            selected.0.order_by_expr(expr, order);
+        }
+        if let Some(limit) = request.limit
+            && !post.filters()
+        {
+            selected.0.limit(limit);
+        }
+        Ok(Plan {
+            select: selected.0,
+            selected: selected.1,
+            post,
+        })
+    }
+
+    /// Everything that is joined, with the conditions.
+    fn joins(
+        &mut self,
+        request: &Request<'_>,
+        joined: &ColumnSet,
+        projection: &StageColumns,
+        union: Option<&Search>,
+    ) -> Result<Scope> {
+        let analysis = self.analysis;
+        let (mut scope, pixels) = dimensions::overlap_joins(
+            self.statement,
+            self.tree.dimensions(),
+            &analysis.spatial_joins,
+            &analysis.spatial_constraints,
+            &analysis.constraints,
+            request.allow_duplicate_overlaps,
+        )?;
+        for key in self.tree.data_coordinate_uploads().keys() {
+            let rows = self.inputs.uploads.get(key).ok_or_else(|| {
+                Error::InvalidQuery(format!("There is no upload of data IDs {key}."))
+            })?;
+            scope.join(rows.scope(self.statement));
+        }
+        let mut materialized: BTreeSet<DatasetTypeKey> = BTreeSet::new();
+        for key in self.tree.materializations().keys() {
+            let found = self.inputs.materializations.get(key).ok_or_else(|| {
+                Error::InvalidQuery(format!("There is no materialized query {key}."))
+            })?;
+            materialized.extend(found.datasets.iter().cloned());
+            scope.join(found.rows.scope(self.statement));
+        }
+        let searches = analysis.searches.values().chain(union);
+        for search in searches {
+            let fields = joined.dataset_fields().get(&search.key).cloned();
+            let wanted = Wanted {
+                fields: fields.unwrap_or_default(),
+                collection_key: projection.collection_keys.contains(&search.key),
+            };
+            // Data IDs of a materialized query have passed its searches.
+            let needed = !wanted.fields.is_empty() || wanted.collection_key;
+            if needed || !materialized.contains(&search.key) {
+                scope.join(datasets::scope(self.statement, search, &wanted)?);
+            }
+        }
+        self.join_elements(&mut scope, joined, union)?;
+        for pixel in pixels {
+            let condition = pixel.condition(self.statement, &scope)?;
+            scope.condition(condition);
+        }
+        if !analysis.predicate.is_true() {
+            let condition = ExpressionWriter {
+                statement: self.statement,
+                scope: &scope,
+                ingest_date_is_tai: self.ingest_date_is_tai,
+                subqueries: self.subqueries,
+            }
+            .predicate(&analysis.predicate)?;
+            scope.condition(condition);
+        }
+        Ok(scope)
+    }
+
+    /// Joins the elements that give fields or relate others, then those whose keys are missing.
+    fn join_elements(
+        &mut self,
+        scope: &mut Scope,
+        joined: &ColumnSet,
+        union: Option<&Search>,
+    ) -> Result<()> {
+        let group = joined.dimensions();
+        let universe = group.universe();
+        let nothing = BTreeSet::new();
+        for element in group
+            .elements()
+            .iter()
+            .filter_map(|name| universe.get(name))
+        {
+            let fields = joined.dimension_fields().get(element.name());
+            let fields = fields.unwrap_or(&nothing);
+            let wanted = !fields.is_empty()
+                || (element.defines_relationships() && !self.relates(element, union));
+            if wanted {
+                scope.join(dimensions::element_scope(self.statement, element, fields)?);
+            }
+        }
+        loop {
+            let missing: Vec<&'static str> = group
+                .names()
+                .iter()
+                .copied()
+                .filter(|name| !scope.has_key(name))
+                .collect();
+            // The element that brings most of them at once.
+            let gain = |name: &&'static str| {
+                let element = universe.get(name);
+                let all = element.map(|e| e.dimensions().filter(|d| missing.contains(d)).count());
+                all.unwrap_or(0)
+            };
+            let mut best: Option<&'static str> = None;
+            for name in &missing {
+                if best.is_none_or(|best| gain(name) > gain(&best)) {
+                    best = Some(name);
+                }
+            }
+            let Some(element) = best.and_then(|name| universe.get(name)) else {
+                return Ok(());
+            };
+            scope.join(dimensions::element_scope(
+                self.statement,
+                element,
+                &nothing,
+            )?);
+        }
+    }
+
+    /// Whether something joined relates the dimensions of an element already.
+    fn relates(&self, element: DimensionElement, union: Option<&Search>) -> bool {
+        let names = element.minimal_group().names();
+        let within = |required: &[&'static str]| names.iter().all(|n| required.contains(n));
+        let mut uploads = self.tree.data_coordinate_uploads().values();
+        let mut searches = self.analysis.searches.values().chain(union);
+        let mut materializations = self.tree.materializations().values();
+        uploads.any(|group| within(group.required()))
+            || searches.any(|search| within(search.dimensions().required()))
+            || materializations.any(|group| group.contains_element(element.name()))
+    }
+
+    /// Packs regions whose dimensions are dropped into one column, for all that are grouped.
+    fn pack_dropped_overlaps(
+        &mut self,
+        stage: &mut Stage,
+        projection: &StageColumns,
+        post: &mut Postprocessing,
+    ) -> Result<()> {
+        let kept = |element: &DimensionElement| {
+            projection.set.dimensions().contains_element(element.name())
+        };
+        let (joins, dropped): (Vec<_>, Vec<_>) =
+            post.joins.drain(..).partition(|(a, b)| kept(a) && kept(b));
+        post.joins = joins;
+        for (a, b) in dropped {
+            let region = |element: DimensionElement| {
+                stage
+                    .scope
+                    .scalar(&Column::Element(element.name(), "region"))
+            };
+            let pair = self
+                .statement
+                .sql("({} || '&' || {})", [region(a)?, region(b)?]);
+            let column = Column::Overlaps(a.name(), b.name());
+            stage.scope.provide(column.clone(), SqlValue::Scalar(pair));
+            post.expressions.push(column);
+        }
+        Ok(())
+    }
+
+    /// Makes rows unique.
+    fn project(
+        &mut self,
+        stage: &mut Stage,
+        projection: &StageColumns,
+        shape: &Shape<'_>,
+        post: &mut Postprocessing,
+        request: &Request<'_>,
+    ) -> Result<()> {
+        let one = || SqlValue::Scalar(Expr::cust("1"));
+        if !shape.dimensions_dropped && !shape.collections_dropped && !shape.count_validity {
+            if post.one_validity_range {
+                stage.scope.provide(Column::ValidityMatches, one());
+            }
+            return Ok(());
+        }
+        let mut aggregates = false;
+        let keys = projection.set.dimensions().data_coordinate_keys();
+        let mut unique = keys
+            .iter()
+            .map(|name| stage.scope.scalar(&Column::Key(name)))
+            .collect::<Result<Vec<Expr>>>()?;
+        // Columns that have one value for each of the unique keys.
+        let mut derived: Vec<Column> = Vec::new();
+        if post.one_validity_range {
+            let count = match shape.count_validity {
+                true => SqlValue::Scalar(Expr::cust("count(*)")),
+                false => one(),
+            };
+            stage.scope.provide(Column::ValidityMatches, count);
+            aggregates |= shape.count_validity;
+        }
+        for element in post.elements() {
+            if projection.has_element_field(element.name(), "region") {
+                continue;
+            }
+            let column = Column::Element(element.name(), "region");
+            if projection.set.dimensions().contains_element(element.name()) {
+                derived.push(column);
+                continue;
+            }
+            // A union of all regions that are grouped.
+            self.aggregate(stage, column, ":")?;
+            aggregates = true;
+        }
+        for column in post.expressions.clone() {
+            self.aggregate(stage, column, "|")?;
+            aggregates = true;
+        }
+        for (element, fields) in projection.set.dimension_fields() {
+            derived.extend(fields.iter().map(|field| Column::Element(element, field)));
+        }
+        for (dataset_type, fields) in projection.set.dataset_fields() {
+            let search = search_of(self.analysis, dataset_type, shape.union)?;
+            let several = search.collections.len() > 1;
+            let is_find_first = shape.find_first.is_some_and(|s| s.key == *dataset_type);
+            if projection.collection_keys.contains(dataset_type) {
+                let column = Column::CollectionKey(dataset_type.clone());
+                match several {
+                    true => unique.push(stage.scope.scalar(&column)?),
+                    false => derived.push(column),
+                }
+            }
+            for field in fields {
+                let column = Column::Dataset(dataset_type.clone(), *field);
+                match field {
+                    DatasetField::Timespan if search.is_calibration && !is_find_first => {
+                        unique.extend(stage.scope.value(&column)?.parts());
+                    }
+                    DatasetField::DatasetId if several && !is_find_first => {
+                        unique.push(stage.scope.scalar(&column)?);
+                    }
+                    _ => derived.push(column),
+                }
+            }
+        }
+        let on_postgres = self.statement.dialect() == Dialect::Postgres;
+        if !aggregates && derived.is_empty() {
+            stage.distinct = Distinct::All;
+        } else if !aggregates
+            && on_postgres
+            && request.order_by.is_empty()
+            && let Some(columns) = column_refs(&unique)
+        {
+            stage.distinct = Distinct::On(columns);
+        } else {
+            if on_postgres {
+                // Any of the values, all of which are the same.
+                for column in derived {
+                    let value = stage.scope.value(&column)?;
+                    let any = value.map(|e| self.statement.sql("(array_agg({}))[1]", [e.clone()]));
+                    stage.scope.provide(column, any);
+                }
+            }
+            stage.group_by = unique;
+            if stage.group_by.is_empty() {
+                // Without keys all rows are one group, if there are any.
+                stage.group_by.push(Expr::cust("1 + 0"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces a column of texts by all of them that are grouped.
+    fn aggregate(&mut self, stage: &mut Stage, column: Column, separator: &str) -> Result<()> {
+        let value = stage.scope.scalar(&column)?;
+        let function = match self.statement.dialect() {
+            Dialect::Postgres => "string_agg",
+            Dialect::Sqlite => "group_concat",
+        };
+        let all = self
+            .statement
+            .sql(&format!("{function}({{}}, '{separator}')"), [value]);
+        stage.scope.provide(column, SqlValue::Scalar(all));
+        Ok(())
+    }
+
+    fn nest_if_unique(&mut self, stage: &mut Stage, columns: &[Column]) -> Result<()> {
+        if matches!(stage.distinct, Distinct::No) && stage.group_by.is_empty() {
+            return Ok(());
+        }
+        self.nest(stage, columns)
+    }
+
+    fn nest(&mut self, stage: &mut Stage, columns: &[Column]) -> Result<()> {
+        let (select, selected) = stage.select(columns)?;
+        let alias = self.statement.alias("q");
+        *stage = Stage {
+            scope: Scope::query(select, &selected, alias),
+            distinct: Distinct::No,
+            group_by: Vec::new(),
+        };
+        Ok(())
+    }
+
+    /// Keeps the row of the first collection, of those with the same data ID.
+    fn find_first(
+        &mut self,
+        stage: &mut Stage,
+        columns: &[Column],
+        projection: &StageColumns,
+        search: &Search,
+    ) -> Result<()> {
+        self.nest(stage, columns)?;
+        let mut args = Vec::new();
+        let mut template = String::from("row_number() OVER (");
+        let required = projection.set.dimensions().required();
+        for (index, dimension) in required.iter().enumerate() {
+            template.push_str(if index == 0 {
+                "PARTITION BY {}"
+            } else {
+                ", {}"
+            });
+            args.push(stage.scope.scalar(&Column::Key(dimension))?);
+        }
+        template.push_str(" ORDER BY {})");
+        let key = stage
+            .scope
+            .scalar(&Column::CollectionKey(search.key.clone()))?;
+        args.push(self.rank(key, search));
+        let number = self.statement.sql(&template, args);
+        let value = SqlValue::Scalar(number);
+        stage.scope.provide(Column::RowNumber, value);
+        let mut with_number = columns.to_vec();
+        with_number.push(Column::RowNumber);
+        self.nest(stage, &with_number)?;
+        let number = stage.scope.scalar(&Column::RowNumber)?;
+        let first = self.statement.param(1_i64);
+        stage.scope.condition(number.eq(first));
+        Ok(())
+    }
+
+    /// The place of a collection in the order of a search.
+    fn rank(&mut self, key: Expr, search: &Search) -> Expr {
+        let keys = search.collections.iter().map(|c| &c.key);
+        let keys = self.statement.keys.array(keys);
+        match self.statement.dialect() {
+            Dialect::Postgres => {
+                let keys = self.statement.param(keys);
+                self.statement.sql("array_position({}, {})", [keys, key])
+            }
+            Dialect::Sqlite => {
+                let keys = self.statement.param(keys);
+                self.statement.sql(
+                    "(SELECT j.key FROM json_each({}) AS j WHERE j.value = {})",
+                    [keys, key],
+                )
+            }
+        }
+    }
+}
+
+/// The search of that name, or that of the union.
+fn search_of<'s>(
+    analysis: &'s Analysis,
+    dataset_type: &DatasetTypeKey,
+    union: Option<&'s Search>,
+) -> Result<&'s Search> {
+    match dataset_type {
+        DatasetTypeKey::Named(name) => analysis.search(name),
+        DatasetTypeKey::Any => union.ok_or_else(|| {
+            Error::InvalidQuery("The query is not about datasets of any type.".to_owned())
+        }),
+    }
+}
+
+/// The columns that only postprocessing needs.
+fn extra_columns(columns: &StageColumns, post: &Postprocessing) -> Vec<Column> {
+    let mut extra = Vec::new();
+    for element in post.elements() {
+        if !columns.has_element_field(element.name(), "region") {
+            extra.push(Column::Element(element.name(), "region"));
+        }
+    }
+    extra.extend(post.expressions.iter().cloned());
+    if post.one_validity_range {
+        extra.push(Column::ValidityMatches);
+    }
+    extra
+}
+
+/// The columns that expressions are, if all are columns and there are any.
+fn column_refs(expressions: &[Expr]) -> Option<Vec<ColumnRef>> {
+    let column = |expr: &Expr| match expr {
+        Expr::Column(column) => Some(column.clone()),
+        _ => None,
+    };
+    let columns: Option<Vec<ColumnRef>> = expressions.iter().map(column).collect();
+    columns.filter(|columns| !columns.is_empty())
+}
+
+impl Stage {
+    fn select(&self, columns: &[Column]) -> Result<(SelectStatement, Vec<(Column, SqlValue)>)> {
+        let (mut select, selected) = self.scope.select(columns)?;
+        match &self.distinct {
+            Distinct::No => {}
+            Distinct::All => {
+                select.distinct();
+            }
+            Distinct::On(keys) => {
+                select.distinct_on(keys.iter().cloned());
+            }
+        }
+        if !self.group_by.is_empty() {
+            select.add_group_by(self.group_by.iter().cloned());
+        }
+        Ok((select, selected))
+    }
+}
