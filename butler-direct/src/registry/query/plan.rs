@@ -23,7 +23,7 @@ use super::expression::{ExpressionWriter, Subqueries};
 use super::postprocess::Postprocessing;
 use super::scope::{Scope, Statement};
 use super::uploads::{KeyRows, Materialization};
-use crate::db::{Dialect, Param};
+use crate::db::Dialect;
 
 /// What is asked of a query tree.
 #[derive(Debug, Clone)]
