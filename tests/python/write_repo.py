@@ -111,7 +111,9 @@ def perform(butler, step, contents, files):
                 )
                 for dataset in step["datasets"]
             ]
-            registry._importDatasets(refs)
+            # In the order in which the library inserts them; the reference inserts them as given, and two that insert
+            # the same ones in different orders wait for each other.
+            registry._importDatasets(sorted(refs, key=lambda ref: ref.id.hex))
         case "type":
             dataset_type = DatasetType(
                 step["name"], step["dimensions"], step["storage_class"], universe=butler.dimensions

@@ -40,8 +40,21 @@ impl Context {
     ) -> Result<()> {
         let record = self.find_collection(session, collection).await?;
         require_calibration(&record, "certify into")?;
+        // Summaries come before the locks, as with the reference, and all of them first: several
+        // types can share a table. Else two clients could wait for each other.
+        let mut types = Vec::new();
         for (name, datasets) in by_type(datasets) {
             let dataset_type = self.dataset_type(session, name).await?;
+            calibs_of(&dataset_type, "certify")?;
+            let mut update = SummaryUpdate::default();
+            update.add_dataset_type(dataset_type.id);
+            for dataset in &datasets {
+                update.add_data_id(dataset.data_id());
+            }
+            self.update_summary(session, &record.key, &update).await?;
+            types.push((name, dataset_type, datasets));
+        }
+        for (name, dataset_type, datasets) in types {
             let table = calibs_of(&dataset_type, "certify")?;
             if self.database.dialect() == Dialect::Postgres {
                 // Of two clients that write the same range at once, the second must see what the
@@ -63,12 +76,6 @@ impl Context {
                 let detail = format!(": data ID {} is given twice", twice.data_id());
                 return Err(conflict(&detail));
             }
-            let mut update = SummaryUpdate::default();
-            update.add_dataset_type(dataset_type.id);
-            for dataset in &datasets {
-                update.add_data_id(dataset.data_id());
-            }
-            self.update_summary(session, &record.key, &update).await?;
             // The table is locked (on SQLite, the database), so nothing can come between this check
             // and the insertion. Tables that old clients made on PostgreSQL have a constraint as
             // well.

@@ -195,7 +195,6 @@ impl Context {
         batch: &Batch<'_>,
         update: &SummaryUpdate,
     ) -> std::result::Result<(), SqlError> {
-        self.update_summary(session, &batch.run.key, update).await?;
         let (date_type, date) = self.ingest_date();
         // Rows come in the order of each table's keys, whatever the caller's order, so that two
         // clients that insert the same ones do not wait for each other.
@@ -211,6 +210,9 @@ impl Context {
         });
         let columns = dataset_columns(self.keys(), date_type);
         references::insert(session, "dataset", &columns, rows, &[]).await?;
+        // Everybody, the reference too, writes datasets before the summary, lest two clients that
+        // import the same ones wait for each other.
+        self.update_summary(session, &batch.run.key, update).await?;
         datasets.sort_by(|a, b| {
             let by_type = batch.type_id(a).cmp(&batch.type_id(b));
             by_type.then_with(|| a.data_id().cmp_values(b.data_id()))
@@ -265,8 +267,6 @@ impl Context {
                         JOIN {temporary} AS t ON d.id = t.dataset_id)"
             ))
             .await?;
-        // In the order of `insert_new`, lest two clients wait for each other.
-        self.update_summary(session, &batch.run.key, update).await?;
         let (date_type, date) = self.ingest_date();
         let hole = match (self.database.dialect(), date_type) {
             (Dialect::Postgres, SqlType::Timestamp) => "CAST($1 AS text)::timestamp",
@@ -281,6 +281,7 @@ impl Context {
         if let Err(error) = session.try_execute(&sql, &[date]).await {
             return Ok(Err(error));
         }
+        self.update_summary(session, &batch.run.key, update).await?;
         let names = quote_all(columns.iter().map(|c| &c.name));
         let sql = format!(
             "INSERT INTO {} ({names}) SELECT DISTINCT {names} FROM {temporary} ORDER BY {}",
