@@ -9,4 +9,5 @@ mod operations;
 mod queries;
 mod reference;
 mod repos;
+mod simple_queries;
 mod support;

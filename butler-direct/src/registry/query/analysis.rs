@@ -84,7 +84,9 @@ impl Analysis {
         let mut searches = BTreeMap::new();
         for (name, search) in tree.datasets() {
             let Some(record) = catalogue.named.get(name) else {
-                return Err(Error::Internal(format!("dataset type '{name}' was not fetched")));
+                return Err(Error::Internal(format!(
+                    "dataset type '{name}' was not fetched"
+                )));
             };
             if search.dimensions != *record.dataset_type.dimensions() {
                 return Err(Error::InvalidQuery(format!(

@@ -219,7 +219,9 @@ impl PixelConstraint {
                 let json = serde_json::json!(self.ranges).to_string();
                 let json = statement.param(json);
                 let value = |index: usize| {
-                    Expr::cust(format!("CAST(json_extract(value, '$[{index}]') AS INTEGER)"))
+                    Expr::cust(format!(
+                        "CAST(json_extract(value, '$[{index}]') AS INTEGER)"
+                    ))
                 };
                 let mut select = select_columns([(value(0), "first"), (value(1), "past")]);
                 let function = Func::cust("json_each").arg(json);
@@ -238,7 +240,9 @@ impl PixelConstraint {
         let pixel = scope.scalar(&Column::Key(self.dimension.name()))?;
         let alias = statement.alias("p");
         let mut exists = Query::select();
-        exists.expr(Expr::cust("1")).from(self.table(statement, &alias));
+        exists
+            .expr(Expr::cust("1"))
+            .from(self.table(statement, &alias));
         exists.and_where(pixel.clone().gte(column(&alias, "first")));
         exists.and_where(pixel.lt(column(&alias, "past")));
         if self.ranges.is_empty() {

@@ -323,7 +323,9 @@ impl ExpressionWriter<'_, '_> {
                 self.statement.sql(template, [range])
             }
             _ => {
-                return Err(Error::Internal("the begin of what is no timespan".to_owned()));
+                return Err(Error::Internal(
+                    "the begin of what is no timespan".to_owned(),
+                ));
             }
         };
         Ok(self.statement.sql("coalesce({}, 0)", [end]))

@@ -185,7 +185,9 @@ pub(super) fn find(
     }
     if let Some((a, b)) = finder.spatial.missing()? {
         let (Family::Dimensions(a), Family::Dimensions(b)) = (a.clone(), b.clone()) else {
-            return Err(Error::Internal("calibrations are nowhere in the sky".to_owned()));
+            return Err(Error::Internal(
+                "calibrations are nowhere in the sky".to_owned(),
+            ));
         };
         finder.spatial_join(a.choose(dimensions)?, b.choose(dimensions)?)?;
     }

@@ -212,7 +212,10 @@ impl Planner<'_, '_> {
                 || fields.contains(&DatasetField::Timespan)
                 || fields.contains(&DatasetField::Collection);
             for union in unions {
-                let several = search_of(self.analysis, dataset_type, *union)?.collections.len() > 1;
+                let several = search_of(self.analysis, dataset_type, *union)?
+                    .collections
+                    .len()
+                    > 1;
                 if wanted && several {
                     keys.insert(dataset_type.clone());
                 }
@@ -358,7 +361,11 @@ impl Planner<'_, '_> {
         let group = joined.dimensions();
         let universe = group.universe();
         let nothing = BTreeSet::new();
-        for element in group.elements().iter().filter_map(|name| universe.get(name)) {
+        for element in group
+            .elements()
+            .iter()
+            .filter_map(|name| universe.get(name))
+        {
             let fields = joined.dimension_fields().get(element.name());
             let fields = fields.unwrap_or(&nothing);
             let wanted = !fields.is_empty()
@@ -389,7 +396,11 @@ impl Planner<'_, '_> {
             let Some(element) = best.and_then(|name| universe.get(name)) else {
                 return Ok(());
             };
-            scope.join(dimensions::element_scope(self.statement, element, &nothing)?);
+            scope.join(dimensions::element_scope(
+                self.statement,
+                element,
+                &nothing,
+            )?);
         }
     }
 
@@ -415,14 +426,14 @@ impl Planner<'_, '_> {
         let kept = |element: &DimensionElement| {
             projection.set.dimensions().contains_element(element.name())
         };
-        let (joins, dropped): (Vec<_>, Vec<_>) = post
-            .joins
-            .drain(..)
-            .partition(|(a, b)| kept(a) && kept(b));
+        let (joins, dropped): (Vec<_>, Vec<_>) =
+            post.joins.drain(..).partition(|(a, b)| kept(a) && kept(b));
         post.joins = joins;
         for (a, b) in dropped {
             let region = |element: DimensionElement| {
-                stage.scope.scalar(&Column::Element(element.name(), "region"))
+                stage
+                    .scope
+                    .scalar(&Column::Element(element.name(), "region"))
             };
             let pair = self
                 .statement
@@ -582,7 +593,11 @@ impl Planner<'_, '_> {
         let mut template = String::from("row_number() OVER (");
         let required = projection.set.dimensions().required();
         for (index, dimension) in required.iter().enumerate() {
-            template.push_str(if index == 0 { "PARTITION BY {}" } else { ", {}" });
+            template.push_str(if index == 0 {
+                "PARTITION BY {}"
+            } else {
+                ", {}"
+            });
             args.push(stage.scope.scalar(&Column::Key(dimension))?);
         }
         template.push_str(" ORDER BY {})");

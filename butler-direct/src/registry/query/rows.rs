@@ -95,7 +95,9 @@ impl NameColumn {
             Some(names) => {
                 let key = row.int(self.position)?;
                 names.get(&key).cloned().ok_or_else(|| {
-                    Error::Internal(format!("a row is of collection {key}, which was not searched"))
+                    Error::Internal(format!(
+                        "a row is of collection {key}, which was not searched"
+                    ))
                 })
             }
             None => {
@@ -135,7 +137,10 @@ impl KeyColumn {
 /// The region in a column, or the union of all that are there.
 pub(super) fn decode_region(text: &str) -> Result<Region> {
     Region::from_base64(text).map_err(|error| {
-        Error::corrupt("a dimension record", format!("its region is not valid: {error}"))
+        Error::corrupt(
+            "a dimension record",
+            format!("its region is not valid: {error}"),
+        )
     })
 }
 
@@ -144,9 +149,10 @@ fn read_value(row: &Row, position: usize, spec: &ColumnSpec) -> Result<ColumnVal
         let Some(text) = row.opt_text(position)? else {
             return Ok(None);
         };
-        BASE64.decode(text).map(Some).map_err(|error| {
-            Error::corrupt(format!("a value of '{}'", spec.name), error)
-        })
+        BASE64
+            .decode(text)
+            .map(Some)
+            .map_err(|error| Error::corrupt(format!("a value of '{}'", spec.name), error))
     };
     let value = match spec.column_type {
         ColumnType::Int => row.opt_int(position)?.map(ColumnValue::Int),
@@ -486,9 +492,7 @@ impl PageReader {
     /// The page, after which a new one begins.
     pub(super) fn take(&mut self) -> ResultPage {
         match self {
-            Self::DataIds(reader) => {
-                ResultPage::DataCoordinates(std::mem::take(&mut reader.page))
-            }
+            Self::DataIds(reader) => ResultPage::DataCoordinates(std::mem::take(&mut reader.page)),
             Self::Records(reader) => ResultPage::DimensionRecords(std::mem::take(&mut reader.page)),
             Self::Datasets(reader) => ResultPage::DatasetRefs(std::mem::take(&mut reader.page)),
             Self::General(reader) => {
@@ -517,8 +521,10 @@ fn general_columns(
         .columns()
         .map(|column| {
             let spec = column.spec()?;
-            let is_ingest_date =
-                matches!(column, ResultColumn::DatasetField(_, DatasetField::IngestDate));
+            let is_ingest_date = matches!(
+                column,
+                ResultColumn::DatasetField(_, DatasetField::IngestDate)
+            );
             let column = Column::from(column);
             let position = layout.position(&column)?;
             Ok(match column {
@@ -541,7 +547,11 @@ fn general_records(
 ) -> Result<Vec<(DimensionElement, RecordSource, DimensionRecordSet)>> {
     let universe = group.universe();
     let mut records = Vec::new();
-    for element in group.elements().iter().filter_map(|name| universe.get(name)) {
+    for element in group
+        .elements()
+        .iter()
+        .filter_map(|name| universe.get(name))
+    {
         let source = if element.is_skypix() {
             RecordSource::pixel(element, layout)?
         } else if let Some(known) = fetched.get(element.name()) {

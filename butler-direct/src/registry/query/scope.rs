@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use butler_core::error::{Error, Result};
 use butler_core::timespan::Timespan;
 use sea_query::{
-    Alias, Asterisk, Expr, ExprTrait, JoinType, PostgresQueryBuilder, Query, SelectStatement,
-    IntoIden, IntoTableRef, SqliteQueryBuilder, TableRef, Value,
+    Alias, Asterisk, Expr, ExprTrait, IntoIden, IntoTableRef, JoinType, PostgresQueryBuilder,
+    Query, SelectStatement, SqliteQueryBuilder, TableRef, Value,
 };
 
 use super::column::{Column, SqlValue};
@@ -202,7 +202,9 @@ impl Scope {
     pub(super) fn scalar(&self, of: &Column) -> Result<Expr> {
         match self.value(of)? {
             SqlValue::Scalar(expr) | SqlValue::Collection(expr, _) => Ok(expr),
-            other => Err(Error::Internal(format!("{of:?} is no single value: {other:?}"))),
+            other => Err(Error::Internal(format!(
+                "{of:?} is no single value: {other:?}"
+            ))),
         }
     }
 
@@ -222,10 +224,7 @@ impl Scope {
         for (dimension, theirs) in other.keys {
             let ours = self.keys.entry(dimension).or_default();
             // Neither planner concludes all equalities that follow from others.
-            for (a, b) in ours
-                .iter()
-                .flat_map(|a| theirs.iter().map(move |b| (a, b)))
-            {
+            for (a, b) in ours.iter().flat_map(|a| theirs.iter().map(move |b| (a, b))) {
                 on.push(a.clone().eq(b.clone()));
             }
             ours.extend(theirs);

@@ -13,7 +13,7 @@ use butler_core::query::DatasetTypeKey;
 use sea_query::{Alias, Expr, Func, Query};
 
 use super::column::{Column, SqlValue};
-use super::scope::{Scope, Statement, subquery, column};
+use super::scope::{Scope, Statement, column, subquery};
 use crate::db::{Dialect, Param};
 use crate::registry::record_sql::key_param;
 use crate::registry::tables::sql_type;
