@@ -15,6 +15,7 @@ Prints ``{"cases": [case]}``. A case::
                 protocol
     result_spec in the JSON form of the protocol
     answer      for execute, the rows; a number, a boolean, or a list of texts
+    records     the records that come with general results, by element
     any_value   whether the database can pick any value of a group, on which the reference depends
     order       whether the order of the rows is defined; if not, they are sorted by their canonical text
     all         if rows are limited and their order is not defined, all rows there are without the limit
@@ -34,7 +35,7 @@ import warnings
 
 import astropy.time
 from canonical import text, value
-from lsst.daf.butler import Butler, ButlerUserError, CalibrationLookupError, CollectionType, DatasetRef, DatasetType, Timespan
+from lsst.daf.butler import Butler, CalibrationLookupError, CollectionType, DatasetRef, DatasetType, Timespan
 from lsst.daf.butler.direct_query_driver import DirectQueryDriver
 from lsst.daf.butler.queries.result_specs import SerializedResultSpec
 from lsst.daf.butler.queries.tree import DATASET_FIELD_NAMES, SerializedQueryTree
@@ -482,6 +483,16 @@ class Asker:
         """Add random conditions to a query."""
         if dimensions.spatial and self.chance(0.25):
             query = self.where_region(query, x, dimensions)
+        if len(dimensions.spatial) == 2 and self.chance(0.3):
+            a, b = (getattr(x, family.choose(dimensions).name).region for family in dimensions.spatial)
+            query = query.where(a.overlaps(b))
+        calibrations = [name for name in sorted(datasets) if self.dataset_types[name].isCalibration()]
+        if calibrations and dimensions.temporal and self.chance(0.5):
+            element = list(dimensions.temporal)[0].choose(dimensions)
+            span = getattr(x, element.name).timespan
+            query = query.where(x[self.rng.choice(calibrations)].timespan.overlaps(span))
+        if dimensions.names and self.chance(0.06):
+            query = query.where(self.in_query(x, self.rng.choice(sorted(dimensions.names))))
         for _ in range(self.rng.choice([0, 0, 1, 1, 1, 2])):
             tests = [self.test(x, dimensions, datasets) for _ in range(self.rng.choice([1, 1, 2, 2, 3]))]
             tests = [test for test in tests if test is not None]
@@ -490,6 +501,24 @@ class Asker:
                 query = query.where(x.any(*tests) if self.chance(0.85) else x.all(*tests))
         data_id = {k: v for k, v in self.world.items() if k in dimensions.names and self.chance(0.9)}
         return query.where(data_id) if data_id else query
+
+    def in_query(self, x, name):
+        """Require that a dimension's value is in the results of another query."""
+        other = self.base
+        holding = [t for t in self.dataset_types.values() if name in t.dimensions.names]
+        if holding and self.chance(0.7):
+            dataset_type = self.rng.choice(holding)
+            other = other.join_dataset_search(dataset_type.name, self.search(dataset_type))
+        else:
+            other = other.join_dimensions([name])
+        other_dimensions = other._tree.dimensions
+        data_id = {k: v for k, v in self.world.items() if k in other_dimensions.names}
+        other = other.where(data_id) if data_id else other
+        test = self.test(x, other_dimensions, set())
+        other = other.where(test) if test is not None else other
+        proxy = getattr(x, name)
+        found = proxy.in_query(proxy, other)
+        return x.not_(found) if self.chance(0.3) else found
 
     def where_region(self, query, x, dimensions):
         """Require that something overlaps a region."""
@@ -517,6 +546,7 @@ class Asker:
         """Make results: a query with all that belongs to it."""
         kind = self.rng.choice(["data_ids", "data_ids", "records", "datasets", "datasets", "datasets", "general", "general"])
         x = query.expression_factory
+        self.base = query
         joined = set()
         dataset_type = None
         if kind in ("datasets",) or (kind == "general" and self.chance(0.75)):
@@ -578,7 +608,7 @@ class Asker:
             test = self.test(x, all_dimensions, {dataset_type.name})
             if test is not None:
                 results = results.where(test)
-        if kind != "general" and kind != "records" and self.chance(0.25):
+        if kind != "records" and self.chance(0.25):
             results = results.with_dimension_records()
         ordered = False
         if order is not None and self.chance(0.45):
@@ -609,8 +639,11 @@ class Asker:
             if self.chance(0.4):
                 wanted.discard("timespan")
                 wanted = wanted or {"dataset_id"}
-            dataset_fields[dataset_type.name] = wanted
             find_first = self.chance(0.4)
+            if not find_first:
+                # Without it, which of several datasets of a data ID gives the other fields is not defined.
+                wanted.add("dataset_id")
+            dataset_fields[dataset_type.name] = wanted
         results = query.general(
             dimensions,
             dimension_fields=dimension_fields,
@@ -624,9 +657,13 @@ class Asker:
 
     def rows(self, driver, spec, tree):
         found = []
+        self.page_records = {}
         for page in driver.execute(spec, tree):
             for row in page.rows:
                 found.append(self.row(spec, row))
+            for name, records in (getattr(page, "dimension_records", None) or {}).items():
+                known = self.page_records.setdefault(str(name), {})
+                known.update({text(value(record.dataId)): value(record) for record in records})
             if len(found) > MOST_ROWS:
                 return None
         return found
@@ -664,8 +701,8 @@ class Asker:
         self.world = self.rng.choice(WORLDS)
         try:
             results, ordered, limit = self.build(query)
-        except ButlerUserError:
-            # Not a query at all.
+        except Exception:
+            # Not a query at all, or one of which already what is materialized cannot be had.
             self.recorder.take()
             return None
         driver, tree, spec = results._driver, results._tree, results._spec
@@ -690,10 +727,15 @@ class Asker:
                     case["order"] = ordered
                     if not ordered:
                         found.sort(key=text)
-                        if limit:
+                        if limit is not None:
                             case["all"] = self.rows(driver, unlimited, tree)
                             if case["all"] is None:
                                 return None
+                    if self.page_records and (ordered or limit is None):
+                        case["records"] = {
+                            name: [records[key] for key in sorted(records)]
+                            for name, records in self.page_records.items()
+                        }
                     case["answer"] = found
                 case "count":
                     case["options"] = {"exact": self.chance(0.6), "discard": self.chance(0.8)}
@@ -711,6 +753,9 @@ class Asker:
             case["error"] = {"type": type(error).__name__, "detail": str(error)}
         except Exception as error:
             case["error"] = {"type": type(error).__name__, "detail": str(error)}
+        if not case.get("answer", True) and self.chance(0.6):
+            # There are many ways to ask for nothing.
+            return None
         return case
 
 

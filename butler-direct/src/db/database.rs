@@ -402,6 +402,23 @@ impl Database {
         Ok(Session::new(self.clone(), connection))
     }
 
+    /// Has the PostgreSQL server stop a process, if it is running this statement.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub(super) async fn cancel(&self, process: i64, sql: &str) -> Result<()> {
+        // The server keeps the start of the text only, by default 1,023 bytes.
+        const COMPARED: usize = 200;
+        let start: String = sql.chars().take(COMPARED).collect();
+        let mut session = self.read().await?;
+        let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+                       WHERE pid = $1 AND state = 'active' AND left(query, char_length($2)) = $2";
+        session
+            .fetch_all(cancel, &[Param::Int(process), Param::from(start.as_str())])
+            .await?;
+        Ok(())
+    }
+
     /// Refuses if the database was opened for reading only.
     ///
     /// # Errors

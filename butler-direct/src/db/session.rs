@@ -281,6 +281,46 @@ impl Session {
         Ok(self.fetch(sql, params).try_next().await?)
     }
 
+    /// The process of the server that runs this session's statements; none if there is no server.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn server_process(&mut self) -> Result<Option<i64>> {
+        if self.dialect() == Dialect::Sqlite {
+            return Ok(None);
+        }
+        let row = self
+            .fetch_optional("SELECT pg_backend_pid()::bigint", &[])
+            .await?;
+        Ok(row.map(|row| row.int(0)).transpose()?)
+    }
+
+    /// Ends the session while a statement is under way, of which nobody wants the rest.
+    ///
+    /// Given back to the pool as it is, the connection would read the rest before its next use. So
+    /// it is closed instead. A server that computes would not notice before it has something to
+    /// say; with its `process`, it is told to stop by way of another connection, provided that it
+    /// still runs this very statement: with a pooler in between, it may be somebody else's by now.
+    pub(crate) fn abandon(self, process: Option<i64>, sql: String) {
+        let Self {
+            database,
+            connection: Connection::Postgres(connection),
+            ..
+        } = self
+        else {
+            return;
+        };
+        drop(connection.detach());
+        let (Some(process), Ok(runtime)) = (process, tokio::runtime::Handle::try_current()) else {
+            return;
+        };
+        runtime.spawn(async move {
+            if let Err(error) = database.cancel(process, &sql).await {
+                tracing::warn!("cannot cancel a statement that nobody waits for: {error}");
+            }
+        });
+    }
+
     /// The database system.
     pub fn dialect(&self) -> Dialect {
         self.database.dialect()

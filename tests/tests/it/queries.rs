@@ -1,5 +1,6 @@
 //! Queries have the same answers as those of the reference: random ones of `query_cases.py`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use butler_core::butler::{ButlerDefaults, DefaultsOptions};
@@ -10,6 +11,7 @@ use butler_core::query::wire::QueryInputs;
 use butler_core::query::{QueryDriver, ResultPage, ResultSpec};
 use butler_direct::DirectButler;
 use butler_direct::registry::query::SqlQueryDriver;
+use butler_tests::canonical::differences;
 use butler_tests::python::Script;
 use futures::TryStreamExt;
 use serde_json::{Map, Value, json};
@@ -55,7 +57,7 @@ fn dataset_json(dataset: &DatasetRef) -> Value {
     Value::Object(found)
 }
 
-fn rows(page: &ResultPage) -> Vec<Value> {
+pub(crate) fn rows(page: &ResultPage) -> Vec<Value> {
     match page {
         ResultPage::DataCoordinates(rows) => {
             let rows = rows.iter();
@@ -70,6 +72,33 @@ fn rows(page: &ResultPage) -> Vec<Value> {
             rows.iter().map(row).collect()
         }
     }
+}
+
+/// The records that come with pages of general results, by element, each once.
+fn page_records(pages: &[ResultPage]) -> Value {
+    let mut found: BTreeMap<&str, BTreeMap<String, Value>> = BTreeMap::new();
+    for page in pages {
+        let ResultPage::General {
+            dimension_records: Some(sets),
+            ..
+        } = page
+        else {
+            continue;
+        };
+        for set in sets {
+            let known = found.entry(set.element().name()).or_default();
+            for record in set.iter() {
+                let record = record_json(record);
+                known.insert(record.to_string(), record);
+            }
+        }
+    }
+    let records = found.into_iter();
+    let records = records.map(|(name, records)| {
+        let records = records.into_values().collect::<Vec<_>>();
+        (name.to_owned(), Value::from(records))
+    });
+    Value::Object(records.collect())
 }
 
 /// What the library says to a case.
@@ -90,14 +119,17 @@ async fn answer(butler: &DirectButler, case: &Value) -> Result<Value> {
     for input in &inputs.additional_query_inputs {
         driver.add_input(input).await?;
     }
-    if std::env::var_os("BUTLER_TEST_SQL").is_some() {
-        let sql = driver.sql(&spec, &inputs.tree).await;
-        println!("{}", sql.unwrap_or_else(|error| error.to_string()));
-    }
     let option = |name: &str| case["options"][name].as_bool().unwrap();
     Ok(match case["question"].as_str().unwrap() {
         "execute" => {
             let pages: Vec<ResultPage> = driver.execute(&spec, &inputs.tree).try_collect().await?;
+            if let Some(expected) = case.get("records") {
+                let found = page_records(&pages);
+                let wrong = differences(expected, &found);
+                if !wrong.is_empty() {
+                    return Err(Error::Internal(format!("the records differ: {wrong:?}")));
+                }
+            }
             Value::Array(pages.iter().flat_map(rows).collect())
         }
         "count" => {
@@ -118,13 +150,15 @@ async fn answer(butler: &DirectButler, case: &Value) -> Result<Value> {
 }
 
 /// The name that an error has in the reference.
-fn error_name(error: &Error) -> String {
+pub(crate) fn error_name(error: &Error) -> String {
     match error {
         Error::InvalidQuery(_) => "InvalidQueryError".to_owned(),
         Error::UnimplementedQuery(_) => "UnimplementedQueryError".to_owned(),
         Error::CalibrationLookup(_) => "CalibrationLookupError".to_owned(),
         Error::MissingDatasetType(_) => "MissingDatasetTypeError".to_owned(),
         Error::MissingCollection(_) => "MissingCollectionError".to_owned(),
+        Error::EmptyQueryResult(_) => "EmptyQueryResultError".to_owned(),
+        Error::DimensionName(_) => "DimensionNameError".to_owned(),
         other => format!("{other:?}"),
     }
 }
@@ -152,18 +186,23 @@ fn canonical(value: &Value) -> Value {
     }
 }
 
-/// Whether the reference gave up where nothing is wrong with the query: statements that name one
-/// table twice, and on PostgreSQL an aggregate that it does not have for ranges.
+/// Whether the reference gave up where nothing is wrong with the query; `docs/queries.md` lists why.
 fn is_fault_of_reference(error: &Value) -> bool {
     let detail = error["detail"].as_str().unwrap();
     match error["type"].as_str().unwrap() {
-        "OperationalError" => detail.contains("ambiguous column name"),
-        "ProgrammingError" => detail.contains("DuplicateAlias"),
+        "OperationalError" => {
+            detail.contains("ambiguous column name") || detail.contains("misuse of aggregate")
+        }
+        "ProgrammingError" => {
+            detail.contains("DuplicateAlias") || detail.contains("calls cannot be nested")
+        }
         "NotImplementedError" => detail.contains("ANY_VALUE"),
         // One group of no rows, of which the region is NULL.
         "TypeError" => detail.starts_with("decodeOverlapsBase64()"),
         "AttributeError" => detail == "'NoneType' object has no attribute 'overlaps'",
         // A pixelization that cannot do with the union of regions.
+        // The validity ranges of datasets that are in no CALIBRATION collection.
+        "KeyError" => detail.contains("not in disjoin set"),
         "ValueError" => detail == "Invalid region.",
         _ => false,
     }
@@ -188,6 +227,16 @@ fn compare(case: &Value, found: &Result<Value>) -> Option<String> {
         (Ok(found), None) => found,
     };
     let expected = &case["answer"];
+    let materialized = case["query"]["tree"]["materializations"]
+        .as_object()
+        .unwrap();
+    if case["options"]["exact"] == false && !materialized.is_empty() {
+        // Overlaps of materialized queries are decided here when these are made, and by the
+        // reference when they are used; so our bounds are closer.
+        let bound = |value: &Value| value.as_u64().or(value.as_bool().map(u64::from));
+        let (ours, theirs) = (bound(found).unwrap(), bound(expected).unwrap());
+        return (ours > theirs).then(|| format!("not at most {theirs}, but {ours}"));
+    }
     if case["question"] != "execute" {
         return (found != expected).then(|| format!("not {expected}, but {found}"));
     }
@@ -239,40 +288,26 @@ async fn check(butler: &DirectButler, cases: &[Value]) {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn random_queries_have_the_same_answers() {
-    for place in Place::both() {
-        place.create_by_reference(&[]);
-        let cases = Script::new("query_cases.py")
-            .arg(place.root())
-            .args(["--prepare", "--seed", "1", "--count", "1000"])
-            .run();
-        let butler = place.open().await;
-        check(&butler, cases["cases"].as_array().unwrap()).await;
-        butler.close().await;
-    }
+/// How many cases of each database are asked by the tests that always run.
+const CASES: &str = "500";
+
+async fn check_random(place: Place, seed: &str) {
+    place.create_by_reference(&[]);
+    let cases = Script::new("query_cases.py")
+        .arg(place.root())
+        .args(["--prepare", "--seed", seed, "--count", CASES])
+        .run();
+    let butler = place.open().await;
+    check(&butler, cases["cases"].as_array().unwrap()).await;
+    butler.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dev_cases() {
-    let (Ok(repo), Ok(file)) = (std::env::var("DEV_REPO"), std::env::var("DEV_CASES")) else {
-        return;
-    };
-    let cases: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    let butler = DirectButler::open(&repo, butler_direct::OpenOptions::default())
-        .await
-        .unwrap();
-    let cases: Vec<Value> = cases["cases"].as_array().unwrap().clone();
-    let only = std::env::var("DEV_ONLY").ok();
-    let cases: Vec<Value> = cases
-        .into_iter()
-        .filter(|case| {
-            only.as_ref()
-                .is_none_or(|only| case["id"].to_string() == *only)
-        })
-        .collect();
-    let start = std::time::Instant::now();
-    println!("{} cases", cases.len());
-    check(&butler, &cases).await;
-    println!("{:?}", start.elapsed());
+async fn random_queries_have_the_same_answers_on_sqlite() {
+    check_random(Place::sqlite(), "1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn random_queries_have_the_same_answers_on_postgres() {
+    check_random(Place::postgres(), "2").await;
 }

@@ -26,9 +26,10 @@ use super::plan::{Inputs, Plan, Request};
 use super::postprocess::Postprocessing;
 use super::prepare::Prepared;
 use super::rows::{FetchedRecords, Layout, PageReader, elements_to_fetch};
+use super::running::Running;
 use super::scope::{Scope, Statement};
 use super::uploads::{KeyRows, Materialization};
-use crate::db::{Param, Session};
+use crate::db::Session;
 use crate::registry::SqlRegistry;
 use crate::registry::context::Context;
 
@@ -182,27 +183,36 @@ impl SqlQueryDriver {
         let mut session = self.context().database.read().await?;
         let prepared = self.prepare(&mut session, &tree).await?;
         let fetched = self.fetch_records(&mut session, &spec, &prepared).await?;
-        let (sql, params, mut reader, mut filter) = {
+        let (statement, filters, mut reader, mut filter) = {
             let mut statement = Statement::new(self.context());
             let plan = prepared.plan(&mut statement, &self.inputs(), &request(&spec))?;
             let layout = Layout::new(&plan.selected);
-            let (sql, params) = statement.render(&plan.select)?;
+            let rendered = statement.render(&plan.select)?;
             let reader = self.reader(&spec, &prepared, &layout, &fetched)?;
             let checks = plan.post.filters() || plan.post.one_validity_range;
             let filter = match checks {
                 true => Some(plan.post.filter(&layout)?),
                 false => None,
             };
-            (sql, params, reader, filter)
+            (rendered, plan.post.filters(), reader, filter)
         };
         let mut left = spec.limit.unwrap_or(u64::MAX);
-        let mut rows = session.fetch(&sql, &params);
-        while left > 0 {
+        if left == 0 {
+            return Ok(());
+        }
+        let limited = spec.limit.is_some() && !filters;
+        let process = prepared.server_process;
+        let mut running = Running::new(session, process, statement, limited).await?;
+        let mut rows = running.rows();
+        // If the limit is in the statement, its end is read too.
+        while left > 0 || limited {
             let row = tokio::select! {
                 row = rows.try_next() => row?,
                 () = pages.closed() => return Ok(()),
             };
             let Some(row) = row else {
+                drop(rows);
+                running.finish();
                 break;
             };
             if let Some(filter) = &mut filter
@@ -211,7 +221,7 @@ impl SqlQueryDriver {
                 continue;
             }
             reader.add(&row)?;
-            left -= 1;
+            left = left.saturating_sub(1);
             if reader.len() == PAGE && pages.send(Ok(Some(reader.take()))).await.is_err() {
                 return Ok(());
             }
@@ -283,19 +293,20 @@ impl SqlQueryDriver {
     /// Calls `found` with each row that is kept, until it says that it has seen enough.
     async fn for_each_row(
         &self,
-        session: &mut Session,
-        statement: (String, Vec<Param>),
+        mut running: Running,
         plan: &Plan,
         mut found: impl FnMut(&crate::db::Row) -> Result<bool>,
     ) -> Result<()> {
         let layout = Layout::new(&plan.selected);
         let mut filter = plan.post.filter(&layout)?;
-        let mut rows = session.fetch(&statement.0, &statement.1);
+        let mut rows = running.rows();
         while let Some(row) = rows.try_next().await? {
             if filter.keeps(&row)? && !found(&row)? {
-                break;
+                return Ok(());
             }
         }
+        drop(rows);
+        running.finish();
         Ok(())
     }
 }
@@ -404,25 +415,32 @@ impl QueryDriver for SqlQueryDriver {
                 ));
             }
             let rendered = statement.render(&plan.select)?;
-            let mut count = 0;
-            if most > 0 {
-                self.for_each_row(&mut session, rendered, &plan, |_| {
-                    count += 1;
-                    Ok(count < most)
-                })
-                .await?;
+            if most == 0 {
+                return Ok(0);
             }
+            let process = prepared.server_process;
+            let running = Running::new(session, process, rendered, false).await?;
+            let mut count = 0;
+            self.for_each_row(running, &plan, |_| {
+                count += 1;
+                Ok(count < most)
+            })
+            .await?;
             return Ok(count);
         }
         plan.post = Postprocessing::default();
         let alias = statement.alias("n");
         let select = Scope::query(plan.select, &[], alias).count();
-        let (sql, params) = statement.render(&select)?;
-        let row = session.fetch_optional(&sql, &params).await?;
-        let count = match row {
-            Some(row) => row.int(0)?,
-            None => 0,
-        };
+        let rendered = statement.render(&select)?;
+        let process = prepared.server_process;
+        let mut running = Running::new(session, process, rendered, false).await?;
+        let mut count = 0;
+        let mut rows = running.rows();
+        while let Some(row) = rows.try_next().await? {
+            count = row.int(0)?;
+        }
+        drop(rows);
+        running.finish();
         Ok(u64::try_from(count).unwrap_or(0).min(most))
     }
 
@@ -451,11 +469,15 @@ impl QueryDriver for SqlQueryDriver {
             plan.post = Postprocessing::default();
             plan.select.limit(1);
         }
+        let filters = plan.post.filters();
         let rendered = statement.render(&plan.select)?;
+        let process = prepared.server_process;
+        let running = Running::new(session, process, rendered, !filters).await?;
         let mut any = false;
-        self.for_each_row(&mut session, rendered, &plan, |_| {
+        self.for_each_row(running, &plan, |_| {
             any = true;
-            Ok(false)
+            // The end of a single row is read too.
+            Ok(!filters)
         })
         .await?;
         Ok(any)

@@ -8,9 +8,21 @@
 //!
 //! # Round trips
 //!
-//! One statement for the catalogue, unless the query searches for no datasets; one for each
-//! element whose records are fetched beforehand, if records are asked for; one for the rows. The
-//! first query that names a dataset type needs one more, to learn of it.
+//! - One statement for the catalogue, unless the query searches for no datasets; one more for each
+//!   query in its predicate that does.
+//! - One more for dataset types that are named for the first time, or have changed.
+//! - One for each element whose records are fetched beforehand, if records are asked for.
+//! - One for the rows, however many.
+//! - On PostgreSQL, if neither a catalogue is fetched nor the number of rows limited, one that asks
+//!   which process of the server answers.
+//!
+//! Uploads and materializations need none of their own, apart from the query that is materialized.
+//!
+//! # Cancellation
+//!
+//! When a stream of pages or a future is dropped before its end, or the rest of the rows is of no
+//! use, the connection is closed and the PostgreSQL server told to stop, see
+//! [`Running`](running::Running).
 
 mod analysis;
 mod catalogue;
@@ -24,6 +36,7 @@ mod plan;
 mod postprocess;
 mod prepare;
 mod rows;
+mod running;
 mod scope;
 mod uploads;
 

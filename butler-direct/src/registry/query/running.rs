@@ -1,0 +1,65 @@
+//! A statement under way, which ends when nobody waits for its rows any more.
+
+use butler_core::error::Result;
+use futures::stream::BoxStream;
+
+use crate::db::{Param, Row, Session, SqlError};
+
+/// A statement and the session that runs it.
+///
+/// If this is dropped before [`finish`](Self::finish), the statement is cancelled: the caller has
+/// gone away, has had enough, or there was an error.
+#[derive(Debug)]
+pub(super) struct Running {
+    /// Until it is finished.
+    session: Option<Session>,
+    process: Option<i64>,
+    sql: String,
+    params: Vec<Param>,
+}
+
+impl Running {
+    /// Gets ready to run a statement. Unless its rows are few, it must be known what process of the
+    /// server runs it; if it is not, that is asked for.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub(super) async fn new(
+        mut session: Session,
+        process: Option<i64>,
+        (sql, params): (String, Vec<Param>),
+        has_few_rows: bool,
+    ) -> Result<Self> {
+        let process = match process {
+            None if !has_few_rows => session.server_process().await?,
+            known => known,
+        };
+        Ok(Self {
+            session: Some(session),
+            process,
+            sql,
+            params,
+        })
+    }
+
+    /// Starts the statement; its rows as they come.
+    pub(super) fn rows(&mut self) -> BoxStream<'_, Result<Row, SqlError>> {
+        match &mut self.session {
+            Some(session) => session.fetch(&self.sql, &self.params),
+            None => Box::pin(futures::stream::empty()),
+        }
+    }
+
+    /// Gives the connection back: all rows have been read.
+    pub(super) fn finish(mut self) {
+        self.session = None;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.abandon(self.process, std::mem::take(&mut self.sql));
+        }
+    }
+}
