@@ -152,12 +152,16 @@ pub(super) fn find(
     calibrations: impl IntoIterator<Item = DatasetTypeKey>,
 ) -> Result<Overlaps> {
     let dimensions = tree.dimensions();
-    let of = |families: &[TopologicalFamily]| families.to_vec().into_iter().map(Family::Dimensions);
+    let spatial = dimensions.spatial().iter().copied();
+    let temporal = dimensions.temporal().iter().copied();
     let calibrations = calibrations.into_iter().map(Family::Calibrations);
     let mut finder = Finder {
         dimensions,
-        spatial: Connections::new("spatial", of(dimensions.spatial())),
-        temporal: Connections::new("temporal", calibrations.chain(of(dimensions.temporal()))),
+        spatial: Connections::new("spatial", spatial.map(Family::Dimensions)),
+        temporal: Connections::new(
+            "temporal",
+            calibrations.chain(temporal.map(Family::Dimensions)),
+        ),
         joins: Vec::new(),
         constraints: Vec::new(),
     };
