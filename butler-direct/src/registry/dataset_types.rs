@@ -275,8 +275,8 @@ impl Context {
     /// created if need be. The session must be a transaction.
     ///
     /// Clients that do this at the same time must not wait for each other, each holding what the
-    /// other needs. So whatever several types need is done step by step for all of them, always in
-    /// the same order: numbers of dimension groups, then tables, then the types by name.
+    /// other needs. So one does it after the other, and whatever several types need is done step by
+    /// step for all of them: numbers of dimension groups, then tables, then the types.
     ///
     /// # Errors
     /// As for [`register_dataset_type`](Self::register_dataset_type).
@@ -293,7 +293,12 @@ impl Context {
                 None => new.push(dataset_type),
             }
         }
-        new.sort_unstable_by_key(|dataset_type| Arc::clone(dataset_type.name()));
+        if new.is_empty() {
+            return Ok(0);
+        }
+        // With this lock nobody else is at it, so the numbers can follow the order given, as those
+        // of the reference do.
+        self.database.lock_definitions(session).await?;
         let mut keys = Vec::with_capacity(new.len());
         for dataset_type in &new {
             keys.push(self.save_group(session, dataset_type.dimensions()).await?);

@@ -72,7 +72,7 @@ impl Catalogue {
         for row in rows {
             match row.int(5)? {
                 COLLECTION => collection_rows.push(row),
-                SERVER_PROCESS => catalogue.server_process = Some(row.int(0)?),
+                SERVER_PROCESS => catalogue.server_process = Some(row.int(6)?),
                 DATASET_TYPE => catalogue.add_dataset_type(context, &row)?,
                 kind => catalogue.add_summary(context, kind, &row)?,
             }
@@ -209,8 +209,8 @@ fn statement(context: &Context, any: bool) -> String {
     ));
     if database.dialect() == Dialect::Postgres {
         parts.push(format!(
-            "SELECT pg_backend_pid()::bigint, {text}, {small}, {big}, {small}, {SERVER_PROCESS},
-                    {text}, {text}"
+            "SELECT {none}, {text}, {small}, {none}, {small}, {SERVER_PROCESS},
+                    pg_backend_pid()::bigint, {big}, {text}, {text}"
         ));
     }
     let (collection, chain) = (table("collection"), table("collection_chain"));
