@@ -42,10 +42,10 @@ impl DirectButler {
     /// database is unchanged, so that a second attempt can succeed.
     ///
     /// # Errors
-    /// [`Error::FileExists`] if there is a configuration file already and `overwrite` is not set;
-    /// [`Error::ConflictingDefinition`] if the database holds a repository;
-    /// [`Error::Configuration`] if the configuration is malformed;
-    /// [`Error::UnsupportedVersion`] if it asks for an unknown schema.
+    /// [`Error::FileExists`](butler_core::error::Error::FileExists) if there is a configuration file already and `overwrite` is not set;
+    /// [`Error::ConflictingDefinition`](butler_core::error::Error::ConflictingDefinition) if the database holds a repository;
+    /// [`Error::Configuration`](butler_core::error::Error::Configuration) if the configuration is malformed;
+    /// [`Error::UnsupportedVersion`](butler_core::error::Error::UnsupportedVersion) if it asks for an unknown schema.
     pub async fn create(root: &str, options: CreateOptions) -> Result<Self> {
         let resources = options.resources.clone().unwrap_or_default();
         let reader = ConfigReader::new(resources.clone()).search_path(options.search_path.clone());

@@ -25,8 +25,9 @@ fn dataset_types(datasets: &[DatasetRef]) -> BTreeMap<&str, &Arc<DatasetType>> {
 
 impl DirectButler {
     /// Checks that the dataset types are known here, or may be registered, and returns those that
-    /// have yet to be: by [`register_dataset_types`], in the transaction that needs them. A known
-    /// type may differ in its storage class if each can be converted to the other.
+    /// have yet to be: by [`RegistryTransaction::register_dataset_types`], in the transaction that
+    /// needs them. A known type may differ in its storage class if each can be converted to the
+    /// other.
     pub(super) async fn new_dataset_types(
         &self,
         datasets: &[DatasetRef],

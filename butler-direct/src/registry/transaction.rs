@@ -129,7 +129,9 @@ impl RegistryTransaction {
     /// Changes the children of a chain.
     ///
     /// # Errors
-    /// As [`chains::edit`].
+    /// [`Error::MissingCollection`](butler_core::Error::MissingCollection),
+    /// [`Error::CollectionType`](butler_core::Error::CollectionType) when the parent is no chain,
+    /// [`Error::CollectionCycle`](butler_core::Error::CollectionCycle).
     pub async fn edit_chain<S: AsRef<str> + Sync>(
         &mut self,
         parent: &str,
