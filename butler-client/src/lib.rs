@@ -1,0 +1,1 @@
+//! RemoteButler: repositories behind a Butler server.

@@ -1,0 +1,1 @@
+//! The Butler server: repositories over REST, read-only.
