@@ -17,6 +17,7 @@ pub mod registry;
 pub mod storage_class;
 pub mod time;
 pub mod timespan;
+pub mod wire;
 pub mod yaml;
 
 pub use error::{Error, Result};

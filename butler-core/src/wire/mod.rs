@@ -1,0 +1,3 @@
+//! What travels between servers and clients.
+
+pub mod pages;
