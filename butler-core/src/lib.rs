@@ -19,6 +19,7 @@ pub mod storage_class;
 pub mod time;
 pub mod timespan;
 pub mod transfer;
+pub mod wire;
 pub mod yaml;
 
 pub use error::{Error, Result};

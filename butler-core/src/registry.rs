@@ -145,6 +145,23 @@ pub trait Registry: Send + Sync {
         Ok(self.datasets(&[id]).await?.remove(&id))
     }
 
+    /// The dataset with that ID, if there is one, with the records attached that datastores keep of
+    /// it in these [tables](crate::datastore::Datastore::record_tables). By default nothing is
+    /// attached.
+    async fn dataset_with_records(
+        &self,
+        id: Uuid,
+        _tables: &[String],
+    ) -> Result<Option<DatasetRef>> {
+        self.dataset(id).await
+    }
+
+    /// The same dataset with the records attached that datastores keep of it in these tables. By
+    /// default nothing is attached.
+    async fn attach_records(&self, dataset: DatasetRef, _tables: &[String]) -> Result<DatasetRef> {
+        Ok(dataset)
+    }
+
     /// Data IDs with all implied values and dimension records attached, in the given order. They
     /// may have different dimensions.
     ///

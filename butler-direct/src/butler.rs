@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use butler_core::butler::{Butler, ButlerDefaults, DefaultsOptions};
 use butler_core::dimensions::{DataCoordinate, DataIdValue, DimensionUniverse};
@@ -11,7 +12,7 @@ use butler_core::storage_class::StorageClassRegistry;
 
 use crate::config::{ButlerConfig, ButlerKind, ConfigReader, DatabaseUrl};
 use crate::datastores::{SharedDatastore, open_datastore};
-use crate::db::{Access, Database, Location};
+use crate::db::{Access, ConnectOptions, Database, Location};
 use crate::registry::{DatasetTypeOverrides, SqlRegistry};
 use crate::resource::{ResourcePath, Resources};
 
@@ -38,6 +39,8 @@ pub struct OpenOptions {
     pub resources: Option<Resources>,
     /// The most connections to the database that may be open at once.
     pub max_connections: u32,
+    /// How long PostgreSQL may take for one statement; as the server is set up, if unset.
+    pub statement_timeout: Option<Duration>,
 }
 
 impl Default for OpenOptions {
@@ -51,6 +54,7 @@ impl Default for OpenOptions {
             search_path: Vec::new(),
             resources: None,
             max_connections: 8,
+            statement_timeout: None,
         }
     }
 }
@@ -135,7 +139,12 @@ impl DirectButler {
                 path.display()
             )));
         }
-        let database = connect(&config, access, options.max_connections).await?;
+        let connection = ConnectOptions {
+            namespace: config.namespace()?,
+            statement_timeout: options.statement_timeout,
+            ..ConnectOptions::new(access, options.max_connections)
+        };
+        let database = connect(&config, &connection).await?;
         let overrides = DatasetTypeOverrides::from_config(config.config())?;
         let registry = SqlRegistry::open(database, storage_classes(&config)?)
             .await?
@@ -275,23 +284,13 @@ impl DirectButler {
 }
 
 /// Connects to the database that a configuration names.
-pub(crate) async fn connect(
-    config: &ButlerConfig,
-    access: Access,
-    max_connections: u32,
-) -> Result<Database> {
+pub(crate) async fn connect(config: &ButlerConfig, options: &ConnectOptions) -> Result<Database> {
     let location = match config.database_url()? {
         DatabaseUrl::SqliteFile(path) => Location::SqliteFile(path),
         DatabaseUrl::SqliteMemory => Location::SqliteMemory,
         DatabaseUrl::Postgres(url) => Location::Postgres(url.to_connection_string()),
     };
-    Database::connect(
-        &location,
-        config.namespace()?.as_deref(),
-        access,
-        max_connections,
-    )
-    .await
+    Database::connect_with(&location, options).await
 }
 
 /// The storage classes that a configuration defines.

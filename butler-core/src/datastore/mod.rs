@@ -22,5 +22,5 @@ pub use stored_file_info::{
     NULL_COMPONENT, SerializedStoredFileInfo, StoredFileInfo, make_datastore_path_relative,
 };
 pub use template::{FileTemplate, FileTemplates};
-pub use traits::{DatasetUris, Datastore, DatastoreWriter};
+pub use traits::{DatasetUris, Datastore, DatastoreWriter, Signer, StoredFile};
 pub use zip_index::{ArtifactIndexInfo, ZIP_INDEX_NAME, ZipIndex, ZipIndexEntry};

@@ -1,13 +1,14 @@
 //! What every datastore does, whether it keeps files, memory or a connection to a server.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use indexmap::IndexMap;
 
-use super::DatastoreRecordData;
-use crate::datasets::{DatasetId, DatasetRef};
+use super::{DatastoreRecordData, StoredFileInfo};
+use crate::datasets::{DatasetId, DatasetRef, DatastoreRecords};
 use crate::error::{Error, Result};
 
 /// Where the files of a dataset are.
@@ -42,6 +43,15 @@ impl DatasetUris {
             .chain(self.components.values())
             .map(String::as_str)
     }
+}
+
+/// A file that a dataset, or a component of one, is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFile {
+    /// What was recorded of it.
+    pub info: StoredFileInfo,
+    /// Where it is: an absolute URI. A fragment tells where in the file the dataset is.
+    pub uri: String,
 }
 
 /// Reading from a datastore.
@@ -89,6 +99,52 @@ pub trait Datastore: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// The records cannot be read.
     async fn records(&self, ids: &[DatasetId]) -> Result<IndexMap<String, DatastoreRecordData>>;
+
+    /// The tables of the registry in which records are kept; none by default.
+    fn record_tables(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The files of a dataset with these records, in the first of the datastores that has some.
+    /// Nothing is looked up. None by default.
+    ///
+    /// # Errors
+    /// A record leads out of the datastore.
+    fn recorded_files(&self, _records: &DatastoreRecords) -> Result<Vec<StoredFile>> {
+        Ok(Vec::new())
+    }
+
+    /// The files of many datasets. Datasets without records are left out.
+    ///
+    /// # Errors
+    /// As for [`records`](Self::records) and [`recorded_files`](Self::recorded_files).
+    async fn files(&self, ids: &[DatasetId]) -> Result<IndexMap<DatasetId, Vec<StoredFile>>> {
+        let mut all: IndexMap<DatasetId, DatastoreRecords> = IndexMap::new();
+        for data in self.records(ids).await?.into_values() {
+            for (id, tables) in data.records {
+                all.entry(id).or_default().extend(tables);
+            }
+        }
+        let mut files = IndexMap::with_capacity(all.len());
+        for (id, records) in all {
+            let found = self.recorded_files(&records)?;
+            if !found.is_empty() {
+                files.insert(id, found);
+            }
+        }
+        Ok(files)
+    }
+}
+
+/// What hands out addresses that let anyone read a file for a while.
+#[async_trait]
+pub trait Signer: Send + Sync + std::fmt::Debug {
+    /// An `http` or `https` URL to read a file with, made without asking the storage. The fragment
+    /// of the URI is kept.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] if files at this kind of URI have no such address.
+    async fn sign(&self, uri: &str, valid_for: Duration) -> Result<String>;
 }
 
 /// Writing to a datastore, as far as it is the same for all of them.

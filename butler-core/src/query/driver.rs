@@ -8,6 +8,7 @@ use futures::stream::BoxStream;
 
 use super::result_spec::ResultSpec;
 use super::tree::{DataCoordinateUploadKey, MaterializationKey, QueryTree};
+use super::wire::AdditionalQueryInput;
 use crate::butler::ButlerDefaults;
 use crate::collections::{CollectionInfo, DatasetTypeWildcard};
 use crate::datasets::{DatasetRef, DatasetType};
@@ -15,7 +16,7 @@ use crate::dimensions::{
     ColumnValue, DataCoordinate, DataIdValue, DimensionGroup, DimensionRecord, DimensionRecordSet,
     DimensionUniverse,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::registry::CollectionQuery;
 use crate::storage_class::StorageClassRegistry;
 
@@ -112,6 +113,20 @@ pub trait QueryDriver: Send + Sync {
         dimensions: &DimensionGroup,
         rows: Vec<Vec<DataIdValue>>,
     ) -> Result<DataCoordinateUploadKey>;
+
+    /// Takes what another session uploaded, or materializes what it materialized, under the same
+    /// key, so that its queries can be answered here. Those that come later may refer to those
+    /// before. By default this is refused.
+    ///
+    /// # Errors
+    /// As [`upload_data_coordinates`](Self::upload_data_coordinates) and
+    /// [`materialize`](Self::materialize);
+    /// [`UnimplementedQuery`](crate::Error::UnimplementedQuery) by default.
+    async fn add_input(&self, _input: &AdditionalQueryInput) -> Result<()> {
+        Err(Error::UnimplementedQuery(
+            "inputs of other sessions cannot be taken over here".to_owned(),
+        ))
+    }
 
     /// The number of rows. If not `exact`, it may be an upper bound; if exactness needs rows to be
     /// fetched and looked at, that is done only if `discard` is set, and otherwise an error.

@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use butler_core::datasets::{DatasetId, DatasetRef, DatasetType, FileDataset};
+use butler_core::datasets::{DatasetId, DatasetRef, DatasetType, DatastoreRecords, FileDataset};
 use butler_core::datastore::{
     ArtifactIndexInfo, Constraints, DatasetUris, Datastore, DatastoreRecordData, DatastoreWriter,
-    ZIP_INDEX_NAME,
+    StoredFile, ZIP_INDEX_NAME,
 };
 use butler_core::error::{Error, Result};
 use butler_core::progress::Progress;
@@ -321,6 +321,26 @@ impl Datastore for ChainedDatastore {
             }
         }
         Ok(all)
+    }
+
+    fn record_tables(&self) -> Vec<String> {
+        let mut tables: Vec<String> = Vec::new();
+        for table in self.links.iter().flat_map(|l| l.datastore.record_tables()) {
+            if !tables.contains(&table) {
+                tables.push(table);
+            }
+        }
+        tables
+    }
+
+    fn recorded_files(&self, records: &DatastoreRecords) -> Result<Vec<StoredFile>> {
+        for link in &self.links {
+            let files = link.datastore.recorded_files(records)?;
+            if !files.is_empty() {
+                return Ok(files);
+            }
+        }
+        Ok(Vec::new())
     }
 }
 

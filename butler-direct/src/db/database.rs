@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use butler_core::error::{Error, Result};
-use sqlx::Connection as _;
 use sqlx::pool::PoolConnectionMetadata;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tokio::sync::OnceCell;
 
 use super::ddl::DdlWriter;
@@ -86,6 +86,8 @@ pub struct ConnectOptions {
     pub sqlite_busy_timeout: Duration,
     /// How the references of large inserts are checked on PostgreSQL.
     pub reference_checks: ReferenceChecks,
+    /// How long PostgreSQL may take for one statement; as the server is set up, if unset.
+    pub statement_timeout: Option<Duration>,
 }
 
 impl ConnectOptions {
@@ -97,6 +99,7 @@ impl ConnectOptions {
             max_connections,
             sqlite_busy_timeout: SQLITE_BUSY_TIMEOUT,
             reference_checks: ReferenceChecks::default(),
+            statement_timeout: None,
         }
     }
 }
@@ -163,6 +166,7 @@ impl Database {
         let options = PgConnectOptions::from_str(url)
             .map_err(|e| Error::Configuration(format!("the PostgreSQL URL is not valid: {e}")))?
             .application_name("butler");
+        let settings = session_settings(wanted);
         let label = format!(
             "PostgreSQL database {} at {}",
             options.get_database().unwrap_or("(default)"),
@@ -173,6 +177,15 @@ impl Database {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .test_before_acquire(false)
             .before_acquire(|connection, meta| Box::pin(still_usable(connection, meta)))
+            .after_connect(move |connection, _| {
+                let settings = settings.clone();
+                Box::pin(async move {
+                    match settings.is_empty() {
+                        true => Ok(()),
+                        false => connection.execute(AssertSqlSafe(settings)).await.map(drop),
+                    }
+                })
+            })
             .connect_with(options)
             .await
             .map_err(|e| SqlError::new(format!("connecting to {label}"), e))?;
@@ -532,6 +545,19 @@ impl Database {
         }
         Ok(())
     }
+}
+
+/// What a new connection to PostgreSQL is told first. Parameters at its start would do as well, but
+/// poolers refuse them.
+fn session_settings(wanted: &ConnectOptions) -> String {
+    let mut settings = String::new();
+    if wanted.access == Access::ReadOnly {
+        settings.push_str("SET default_transaction_read_only = on;");
+    }
+    if let Some(limit) = wanted.statement_timeout {
+        settings.push_str(&format!("SET statement_timeout = {};", limit.as_millis()));
+    }
+    settings
 }
 
 /// Asks the server for a sign of life, unless the connection was in use just now: that would cost

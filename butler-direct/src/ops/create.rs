@@ -6,7 +6,7 @@ use butler_core::error::Result;
 
 use crate::butler::{DirectButler, OpenOptions, connect, storage_classes};
 use crate::config::{ButlerConfig, ConfigReader, Seed, SeedOptions};
-use crate::db::Access;
+use crate::db::{Access, ConnectOptions};
 use crate::registry::versions::SchemaVersions;
 use crate::registry::{DatasetTypeOverrides, SqlRegistry};
 use crate::resource::{ResourcePath, Resources};
@@ -100,12 +100,11 @@ async fn create_database(
     universe: DimensionUniverse,
     versions: &SchemaVersions,
 ) -> Result<SqlRegistry> {
-    let database = connect(
-        config,
-        Access::ReadWrite,
-        OpenOptions::default().max_connections,
-    )
-    .await?;
+    let options = ConnectOptions {
+        namespace: config.namespace()?,
+        ..ConnectOptions::new(Access::ReadWrite, OpenOptions::default().max_connections)
+    };
+    let database = connect(config, &options).await?;
     let overrides = DatasetTypeOverrides::from_config(config.config())?;
     let registry =
         SqlRegistry::create(database, universe, versions, storage_classes(config)?).await?;

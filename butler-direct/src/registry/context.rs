@@ -1,7 +1,7 @@
 //! What all parts of the registry share: the database, the universe, the schema's versions and
 //! the few things that are safe to remember.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use butler_core::dimensions::{DimensionGroup, DimensionUniverse};
@@ -14,7 +14,8 @@ use crate::db::Database;
 
 /// The shared state of a registry.
 ///
-/// Only two things are remembered. Dimension groups never change under their key. Dataset types
+/// Only three things are remembered. Dimension groups never change under their key, and tables of
+/// file records that are there stay. Dataset types
 /// can be removed and registered anew by another client: writes look them up again, and a search
 /// by name checks in the same statement that the type is still what it was.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub(crate) struct Context {
     pub(super) overrides: DatasetTypeOverrides,
     groups: RwLock<HashMap<i64, DimensionGroup>>,
     dataset_types: RwLock<DatasetTypes>,
+    tables: RwLock<HashSet<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -48,6 +50,7 @@ impl Context {
             overrides,
             groups: RwLock::new(groups),
             dataset_types: RwLock::default(),
+            tables: RwLock::default(),
         }
     }
 
@@ -95,6 +98,15 @@ impl Context {
         if let Some(record) = known.by_name.remove(name) {
             known.by_id.remove(&record.id);
         }
+    }
+
+    /// Whether a table of file records is known to be there.
+    pub(super) fn has_table(&self, name: &str) -> bool {
+        read(&self.tables).contains(name)
+    }
+
+    pub(super) fn remember_table(&self, name: &str) {
+        write(&self.tables).insert(name.to_owned());
     }
 
     /// Forgets all dataset types.

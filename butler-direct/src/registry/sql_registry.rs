@@ -227,6 +227,20 @@ impl SqlRegistry {
         self.context.locations(&mut session, ids).await
     }
 
+    /// Whether there is a table of file records of that name. One that is there stays.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn has_records_table(&self, name: &str) -> Result<bool> {
+        if self.context.has_table(name) {
+            return Ok(true);
+        }
+        let mut session = self.context.database.read().await?;
+        let table = [name.to_owned()];
+        let present = self.context.present_tables(&mut session, &table).await?;
+        Ok(!present.is_empty())
+    }
+
     /// Which of the datasets a datastore stores.
     ///
     /// # Errors
@@ -462,6 +476,30 @@ impl Registry for SqlRegistry {
             .into_iter()
             .map(|dataset| (dataset.id(), dataset))
             .collect())
+    }
+
+    async fn dataset(&self, id: Uuid) -> Result<Option<DatasetRef>> {
+        self.dataset_with_records(id, &[]).await
+    }
+
+    async fn dataset_with_records(
+        &self,
+        id: Uuid,
+        tables: &[String],
+    ) -> Result<Option<DatasetRef>> {
+        let mut session = self.context.database.read().await?;
+        self.context
+            .dataset_with_records(&mut session, id, tables)
+            .await
+    }
+
+    async fn attach_records(&self, dataset: DatasetRef, tables: &[String]) -> Result<DatasetRef> {
+        let mut session = self.context.database.read().await?;
+        let records = self
+            .context
+            .records_of(&mut session, dataset.id(), tables)
+            .await?;
+        Ok(dataset.with_datastore_records(Some(Arc::new(records))))
     }
 
     async fn expand_data_ids(&self, data_ids: &[DataCoordinate]) -> Result<Vec<DataCoordinate>> {

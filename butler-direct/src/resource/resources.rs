@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
@@ -510,5 +511,13 @@ impl<T> Ordered<T> {
                 })
             })
             .collect()
+    }
+}
+
+#[async_trait]
+impl butler_core::datastore::Signer for Resources {
+    async fn sign(&self, uri: &str, valid_for: Duration) -> butler_core::Result<String> {
+        let uri = ResourcePath::new(uri)?;
+        Ok(self.presign_get(&uri, valid_for).await?)
     }
 }

@@ -58,6 +58,21 @@ impl BindValue {
     }
 }
 
+impl From<ColumnLiteral> for BindValue {
+    fn from(literal: ColumnLiteral) -> Self {
+        match literal {
+            ColumnLiteral::Int(value) => Self::Int(value),
+            ColumnLiteral::Float(value) => Self::Float(value),
+            ColumnLiteral::String(value) => Self::Str(value),
+            ColumnLiteral::Hash(value) => Self::Bytes(value),
+            ColumnLiteral::Uuid(value) => Self::Uuid(value),
+            ColumnLiteral::DateTime(value) => Self::Time(value),
+            ColumnLiteral::Timespan(value) => Self::Timespan(value),
+            ColumnLiteral::Region(value) => Self::Region(value),
+        }
+    }
+}
+
 impl From<bool> for BindValue {
     fn from(value: bool) -> Self {
         Self::Bool(value)

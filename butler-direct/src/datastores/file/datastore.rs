@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use butler_core::datasets::{DatasetId, DatasetRef, DatasetType, DatastoreRecords, FileDataset};
 use butler_core::datastore::{
-    ArtifactIndexInfo, DatasetUris, Datastore, DatastoreRecordData, DatastoreWriter, StoredFileInfo,
+    ArtifactIndexInfo, DatasetUris, Datastore, DatastoreRecordData, DatastoreWriter, StoredFile,
+    StoredFileInfo,
 };
 use butler_core::error::{Error, Result};
 use butler_core::progress::Progress;
@@ -157,6 +158,21 @@ impl Datastore for FileDatastore {
             }
         }
         Ok(IndexMap::from([(self.shared.name.clone(), data)]))
+    }
+
+    fn record_tables(&self) -> Vec<String> {
+        vec![self.shared.table.clone()]
+    }
+
+    fn recorded_files(&self, records: &DatastoreRecords) -> Result<Vec<StoredFile>> {
+        let own = records.get(self.table()).into_iter().flatten();
+        own.map(|info| {
+            Ok(StoredFile {
+                uri: self.uri(info)?.to_string(),
+                info: info.clone(),
+            })
+        })
+        .collect()
     }
 }
 

@@ -73,8 +73,7 @@ impl FileDatastore {
         if database.access() == Access::ReadWrite {
             return Ok(false);
         }
-        let mut session = database.read().await?;
-        Ok(!database.table_exists(&mut session, self.table()).await?)
+        Ok(!self.registry().has_records_table(self.table()).await?)
     }
 
     /// The reference with the storage class that the registry has for its dataset type, if the

@@ -1,6 +1,7 @@
 //! Datasets: their insertion, membership in collections, look-up and removal.
 
 mod associate;
+mod by_id;
 mod certify;
 mod import;
 pub(super) mod lookup;

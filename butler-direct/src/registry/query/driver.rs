@@ -98,34 +98,6 @@ impl SqlQueryDriver {
         Ok(statement.render(&plan.select)?.0)
     }
 
-    /// Takes what another session uploaded, or materializes what it materialized, under the same
-    /// key. Those that come later may refer to those before.
-    ///
-    /// # Errors
-    /// As [`upload_data_coordinates`](QueryDriver::upload_data_coordinates) and
-    /// [`materialize`](QueryDriver::materialize).
-    pub async fn add_input(&self, input: &AdditionalQueryInput) -> Result<()> {
-        match input {
-            AdditionalQueryInput::Upload {
-                key,
-                dimensions,
-                rows,
-            } => self.add_upload(*key, dimensions, rows),
-            AdditionalQueryInput::Materialized {
-                key,
-                tree,
-                dimensions,
-                datasets,
-                allow_duplicate_overlaps,
-            } => {
-                let datasets = datasets.iter().cloned().collect();
-                let duplicates = *allow_duplicate_overlaps;
-                self.add_materialization(*key, tree, dimensions, &datasets, duplicates)
-                    .await
-            }
-        }
-    }
-
     fn add_upload(
         &self,
         key: DataCoordinateUploadKey,
@@ -384,6 +356,28 @@ impl QueryDriver for SqlQueryDriver {
         let key = DataCoordinateUploadKey::from(Uuid::new_v4());
         self.add_upload(key, dimensions, &rows)?;
         Ok(key)
+    }
+
+    async fn add_input(&self, input: &AdditionalQueryInput) -> Result<()> {
+        match input {
+            AdditionalQueryInput::Upload {
+                key,
+                dimensions,
+                rows,
+            } => self.add_upload(*key, dimensions, rows),
+            AdditionalQueryInput::Materialized {
+                key,
+                tree,
+                dimensions,
+                datasets,
+                allow_duplicate_overlaps,
+            } => {
+                let datasets = datasets.iter().cloned().collect();
+                let duplicates = *allow_duplicate_overlaps;
+                self.add_materialization(*key, tree, dimensions, &datasets, duplicates)
+                    .await
+            }
+        }
     }
 
     async fn count(
