@@ -175,6 +175,16 @@ pub enum Error {
         /// The root that must contain it.
         root: String,
     },
+    /// A Butler server cannot be reached, or gave an answer that is none.
+    #[error("Butler server: {detail} (client request ID: {request_id})")]
+    Server {
+        /// What went wrong.
+        detail: String,
+        /// The status of the answer, if there was one.
+        status: Option<u16>,
+        /// What the server's logs call the request.
+        request_id: String,
+    },
     /// A limit in time or an external request ended the operation.
     #[error("interrupted: {0}")]
     Interrupted(String),

@@ -8,6 +8,7 @@ pub mod config;
 pub mod datasets;
 pub mod datastore;
 pub mod dimensions;
+pub mod environment;
 pub mod error;
 pub mod export_yaml;
 pub mod progress;
@@ -17,6 +18,7 @@ pub mod registry;
 pub mod storage_class;
 pub mod time;
 pub mod timespan;
+pub mod transfer;
 pub mod wire;
 pub mod yaml;
 

@@ -24,9 +24,9 @@ pub mod cache;
 pub mod config;
 pub mod datastores;
 pub mod db;
-pub mod environment;
 pub mod ops;
 pub mod registry;
 pub mod resource;
 
 pub use butler::{DirectButler, OpenOptions};
+pub use butler_core::environment;

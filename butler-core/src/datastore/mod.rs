@@ -10,6 +10,7 @@ mod records;
 mod stored_file_info;
 mod template;
 pub mod traits;
+mod zip_index;
 
 pub use cacheable::CacheableTable;
 pub use composites::CompositesMap;
@@ -22,3 +23,4 @@ pub use stored_file_info::{
 };
 pub use template::{FileTemplate, FileTemplates};
 pub use traits::{DatasetUris, Datastore, DatastoreWriter, Signer, StoredFile};
+pub use zip_index::{ArtifactIndexInfo, ZIP_INDEX_NAME, ZipIndex, ZipIndexEntry};

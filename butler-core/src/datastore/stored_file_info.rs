@@ -64,6 +64,39 @@ impl StoredFileInfo {
         }
     }
 
+    /// Of the records of a dataset's files, the one to read for a dataset or component, and the
+    /// component to take out of that file if it holds more than was asked for.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if the dataset was taken apart and is asked for as a whole;
+    /// [`Error::UnknownComponent`] if none of the files has the component.
+    pub fn choose(
+        dataset: &DatasetRef,
+        records: impl IntoIterator<Item = Self>,
+    ) -> Result<(Self, Option<String>)> {
+        let wanted = dataset.dataset_type().component();
+        let mut components: Vec<Arc<str>> = Vec::new();
+        let mut whole = None;
+        for info in records {
+            match (&info.component, wanted) {
+                (Some(own), Some(wanted)) if **own == *wanted => return Ok((info, None)),
+                (Some(own), _) => components.push(Arc::clone(own)),
+                (None, _) => whole = Some(info),
+            }
+        }
+        match (whole, wanted) {
+            (Some(info), wanted) => Ok((info, wanted.map(str::to_owned))),
+            (None, None) => Err(Error::InvalidArgument(format!(
+                "{dataset} was taken apart when it was stored; ask for one of its components \
+                 {components:?}"
+            ))),
+            (None, Some(wanted)) => Err(Error::UnknownComponent(format!(
+                "the component '{wanted}' of {dataset} has no file of its own; those that have are \
+                 {components:?}"
+            ))),
+        }
+    }
+
     /// The JSON model, in which a missing component is null.
     pub fn to_simple(&self) -> SerializedStoredFileInfo {
         SerializedStoredFileInfo {

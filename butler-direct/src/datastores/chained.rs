@@ -5,22 +5,22 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use butler_core::datasets::{DatasetId, DatasetRef, DatasetType, DatastoreRecords, FileDataset};
 use butler_core::datastore::{
-    Constraints, DatasetUris, Datastore, DatastoreRecordData, DatastoreWriter, StoredFile,
+    ArtifactIndexInfo, Constraints, DatasetUris, Datastore, DatastoreRecordData, DatastoreWriter,
+    StoredFile, ZIP_INDEX_NAME,
 };
 use butler_core::error::{Error, Result};
 use butler_core::progress::Progress;
 use butler_core::yaml;
+use butler_formats::{SchemaRef, Table};
 use bytes::Bytes;
 use indexmap::IndexMap;
 
-use super::formats::{SchemaRef, Table};
 use super::put_data::PutData;
 use super::staged::Staged;
 use super::store::{
-    ArtifactIndexInfo, DirectDatastore, IngestOptions, RetrieveOptions, SharedDatastore,
-    TransferFile,
+    DirectDatastore, IngestOptions, RetrieveOptions, SharedDatastore, TransferFile,
 };
-use super::zip_index::{ZIP_INDEX_NAME, ZipIndex};
+use super::zip_index::index_below;
 use crate::registry::RegistryTransaction;
 use crate::resource::{ResourcePath, Resources, TransferMode};
 
@@ -573,7 +573,7 @@ impl DirectDatastore for ChainedDatastore {
         }
         if options.write_index {
             let destination = destination.as_directory()?;
-            let index = ZipIndex::new(datasets, &artifacts, &destination)?;
+            let index = index_below(&destination, datasets, &artifacts)?;
             let place = destination.join(ZIP_INDEX_NAME)?;
             self.resources.write(&place, index.to_json()?, true).await?;
         }

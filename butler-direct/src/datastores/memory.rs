@@ -8,21 +8,20 @@ use async_trait::async_trait;
 use butler_core::config::Config;
 use butler_core::datasets::{DatasetId, DatasetRef, DatasetType, FileDataset};
 use butler_core::datastore::{
-    Constraints, DatasetUris, Datastore, DatastoreRecordData, DatastoreWriter,
+    ArtifactIndexInfo, Constraints, DatasetUris, Datastore, DatastoreRecordData, DatastoreWriter,
 };
 use butler_core::error::{Error, Result};
 use butler_core::progress::Progress;
 use butler_core::registry::Registry;
 use butler_core::yaml;
+use butler_formats::{SchemaRef, Table, read_schema, read_table, read_yaml};
 use bytes::Bytes;
 use indexmap::IndexMap;
 
-use super::formats::{self, SchemaRef, Table};
+use super::encode::natural_bytes;
 use super::put_data::PutData;
 use super::staged::Staged;
-use super::store::{
-    ArtifactIndexInfo, DirectDatastore, IngestOptions, RetrieveOptions, TransferFile,
-};
+use super::store::{DirectDatastore, IngestOptions, RetrieveOptions, TransferFile};
 use crate::registry::{RegistryTransaction, SqlRegistry};
 use crate::resource::{LocalCopy, ResourcePath, Resources, TransferMode};
 
@@ -219,7 +218,7 @@ impl Datastore for InMemoryDatastore {
                 "the component '{part}' of {dataset} was not stored by itself; read the composite \
                  instead"
             ))),
-            (data, None) => formats::natural_bytes(data).ok_or_else(|| unreadable(dataset))?,
+            (data, None) => natural_bytes(data).ok_or_else(|| unreadable(dataset))?,
         }
     }
 
@@ -388,7 +387,7 @@ impl DirectDatastore for InMemoryDatastore {
                     names.cloned().map(yaml::Value::Str).collect(),
                 ))
             }
-            (PutData::Bytes(data), None) => formats::read_yaml(&data, "data in memory"),
+            (PutData::Bytes(data), None) => read_yaml(&data, "data in memory"),
             _ => Err(unreadable(dataset)),
         }
     }
@@ -406,7 +405,7 @@ impl DirectDatastore for InMemoryDatastore {
                 Some(columns) => table.select(columns, &dataset.to_string()),
                 None => Ok(table),
             },
-            (PutData::Bytes(data), None) => formats::read_table(data, columns, "data in memory"),
+            (PutData::Bytes(data), None) => read_table(data, columns, "data in memory"),
             _ => Err(unreadable(dataset)),
         }
     }
@@ -416,7 +415,7 @@ impl DirectDatastore for InMemoryDatastore {
             (PutData::Table(table), part) if part.as_deref().is_none_or(|p| p == "schema") => {
                 Ok(table.schema().clone())
             }
-            (PutData::Bytes(data), None) => formats::read_schema(data, "data in memory"),
+            (PutData::Bytes(data), None) => read_schema(data, "data in memory"),
             _ => Err(unreadable(dataset)),
         }
     }

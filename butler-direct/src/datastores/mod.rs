@@ -7,24 +7,22 @@
 //! attempt overwrites.
 
 mod chained;
+mod encode;
 mod factory;
 mod file;
-mod formats;
 mod memory;
 mod put_data;
 mod staged;
 mod store;
 mod zip_index;
 
+pub use butler_core::datastore::{ArtifactIndexInfo, ZIP_INDEX_NAME, ZipIndex};
+pub use butler_formats::{SchemaRef, Table};
 pub use chained::{ChainedDatastore, Link};
 pub use factory::open_datastore;
 pub use file::FileDatastore;
-pub use formats::{SchemaRef, Table};
 pub use memory::InMemoryDatastore;
 pub use put_data::PutData;
 pub use staged::Staged;
-pub use store::{
-    ArtifactIndexInfo, DirectDatastore, IngestOptions, RetrieveOptions, SharedDatastore,
-    TransferFile,
-};
-pub use zip_index::{ZIP_INDEX_NAME, ZipIndex};
+pub use store::{DirectDatastore, IngestOptions, RetrieveOptions, SharedDatastore, TransferFile};
+pub(crate) use zip_index::read_zip_index;

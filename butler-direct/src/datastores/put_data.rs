@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use butler_core::yaml;
+use butler_formats::Table;
 use bytes::Bytes;
 
-use super::formats::Table;
 use crate::resource::ResourcePath;
 
 /// A dataset to be stored.

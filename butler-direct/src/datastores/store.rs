@@ -1,17 +1,20 @@
 //! What the datastores of a direct Butler can do, beside reading.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use butler_core::datasets::{DatasetId, DatasetRef, FileDataset};
-use butler_core::datastore::{DatastoreRecordData, DatastoreWriter, StoredFileInfo};
-use butler_core::error::Result;
+use butler_core::datastore::{
+    ArtifactIndexInfo, DatastoreRecordData, DatastoreWriter, StoredFileInfo,
+};
+use butler_core::error::{Error, Result};
 use butler_core::progress::{NoProgress, Progress};
+use butler_core::transfer::{SourceFile, SourceReader};
 use butler_core::yaml;
+use butler_formats::{SchemaRef, Table};
 use indexmap::IndexMap;
 
-use super::formats::{SchemaRef, Table};
 use super::put_data::PutData;
 use super::staged::Staged;
 use crate::registry::RegistryTransaction;
@@ -70,17 +73,8 @@ impl Default for RetrieveOptions {
     }
 }
 
-/// What a retrieved file holds.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ArtifactIndexInfo {
-    /// The record of the file, as the datastore had it.
-    pub info: StoredFileInfo,
-    /// The datasets in the file that were asked for.
-    pub ids: BTreeSet<DatasetId>,
-}
-
 /// A file of a dataset, to be transferred to another repository.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct TransferFile {
     /// The file's record in the datastore it is in.
     pub info: StoredFileInfo,
@@ -88,6 +82,32 @@ pub struct TransferFile {
     pub uri: ResourcePath,
     /// Whether the record has an absolute address: the file is not within the datastore's root.
     pub absolute: bool,
+    /// What fetches the file, if it is not simply read where it is.
+    pub reader: Option<Arc<dyn SourceReader>>,
+}
+
+impl From<TransferFile> for SourceFile {
+    fn from(file: TransferFile) -> Self {
+        Self {
+            uri: file.uri.to_string(),
+            info: file.info,
+            absolute: file.absolute,
+            reader: file.reader,
+        }
+    }
+}
+
+impl TryFrom<SourceFile> for TransferFile {
+    type Error = Error;
+
+    fn try_from(file: SourceFile) -> Result<Self> {
+        Ok(Self {
+            uri: ResourcePath::relative(&file.uri)?,
+            info: file.info,
+            absolute: file.absolute,
+            reader: file.reader,
+        })
+    }
 }
 
 /// A datastore that direct access can write to.

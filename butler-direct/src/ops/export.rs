@@ -101,7 +101,7 @@ impl Exporter<'_> {
         for name in elements.into_iter().flatten() {
             self.butler.universe().element(name)?;
         }
-        let mut found = GatheredRecords::gather(self.butler.registry(), data_ids).await?;
+        let mut found = GatheredRecords::gather(self.butler, data_ids).await?;
         if let Some(elements) = elements {
             found.retain(|name| elements.contains(&name));
         }

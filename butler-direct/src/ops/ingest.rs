@@ -13,7 +13,7 @@ use butler_core::registry::Registry;
 use super::definitions::register_runs;
 use super::settle::settle;
 use crate::butler::DirectButler;
-use crate::datastores::{IngestOptions, Staged, ZipIndex};
+use crate::datastores::{IngestOptions, Staged, read_zip_index};
 use crate::resource::{ResourcePath, TransferMode};
 
 impl DirectButler {
@@ -81,7 +81,7 @@ impl DirectButler {
         skip_existing: bool,
     ) -> Result<usize> {
         self.require_writeable()?;
-        let index = ZipIndex::read(self.resources(), archive).await?;
+        let index = read_zip_index(self.resources(), archive).await?;
         let refs = index.refs.to_refs(self.universe())?;
         let ids: Vec<DatasetId> = refs.iter().map(DatasetRef::id).collect();
         let known = self.datastore().knows(&ids).await?;

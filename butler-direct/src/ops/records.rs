@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use butler_core::dimensions::{DataCoordinate, DataIdValue, DimensionRecord, DimensionUniverse};
 use butler_core::error::Result;
-use butler_core::registry::{InsertMode, Registry};
+use butler_core::registry::InsertMode;
+use butler_core::transfer::TransferSource;
 
-use crate::registry::{RegistryTransaction, SqlRegistry};
+use crate::registry::RegistryTransaction;
 
 /// Dimension records by element and key.
 #[derive(Debug, Default)]
@@ -26,16 +27,16 @@ impl GatheredRecords {
     /// [`Error::InconsistentDataId`](butler_core::Error::InconsistentDataId) if the repository
     /// does not have all the records; any database error.
     pub async fn gather<'a>(
-        registry: &SqlRegistry,
+        source: &dyn TransferSource,
         data_ids: impl IntoIterator<Item = &'a DataCoordinate>,
     ) -> Result<Self> {
         let mut gathered = Self::default();
         let data_ids: HashSet<DataCoordinate> = data_ids.into_iter().cloned().collect();
         gathered
-            .add_of_data_ids(registry, data_ids.into_iter().collect())
+            .add_of_data_ids(source, data_ids.into_iter().collect())
             .await?;
 
-        let universe = registry.universe();
+        let universe = source.registry().universe();
         let mut more: Vec<Arc<DimensionRecord>> = Vec::new();
         for (name, records) in &gathered.elements {
             let element = universe.element(name)?;
@@ -45,7 +46,7 @@ impl GatheredRecords {
                     continue;
                 }
                 let keys: Vec<Vec<DataIdValue>> = records.keys().cloned().collect();
-                let found = registry
+                let found = source
                     .dimension_records_with(dependent, element.required(), &keys)
                     .await?;
                 more.extend(found);
@@ -67,17 +68,17 @@ impl GatheredRecords {
             gathered.add(record);
         }
         gathered
-            .add_of_data_ids(registry, missing.into_iter().collect())
+            .add_of_data_ids(source, missing.into_iter().collect())
             .await?;
         Ok(gathered)
     }
 
     async fn add_of_data_ids(
         &mut self,
-        registry: &SqlRegistry,
+        source: &dyn TransferSource,
         data_ids: Vec<DataCoordinate>,
     ) -> Result<()> {
-        for data_id in registry.expand_data_ids(&data_ids).await? {
+        for data_id in source.registry().expand_data_ids(&data_ids).await? {
             for (_, record) in data_id.records().into_iter().flatten() {
                 if let Some(record) = record.filter(|record| record.element().has_own_table()) {
                     self.add(Arc::clone(record));

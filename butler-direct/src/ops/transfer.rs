@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use butler_core::collections::CollectionWildcard;
 use butler_core::datasets::{DatasetId, DatasetRef, DatasetType};
-use butler_core::dimensions::DataCoordinate;
+use butler_core::dimensions::{DataCoordinate, DataIdValue, DimensionElement, DimensionRecord};
 use butler_core::error::Result;
 use butler_core::progress::Progress;
 use butler_core::registry::{CollectionQuery, Registry};
+use butler_core::transfer::{SourceFile, TransferSource};
 
 use super::definitions::register_runs;
 use super::records::GatheredRecords;
@@ -45,7 +47,7 @@ impl Default for TransferOptions {
 }
 
 impl DirectButler {
-    /// Transfers datasets from another repository, with their identifiers. Runs are registered as
+    /// Transfers datasets from another repository, direct or remote, with their identifiers. Runs are registered as
     /// needed, with their documentation. Returns the datasets that are here now.
     ///
     /// Files are brought into place first, several at once; then dataset types, runs, dimension
@@ -63,7 +65,7 @@ impl DirectButler {
     /// [`Error::FileNotFound`](butler_core::Error::FileNotFound) for a file that is lost.
     pub async fn transfer_from(
         &self,
-        source: &DirectButler,
+        source: &dyn TransferSource,
         datasets: &[DatasetRef],
         options: TransferOptions,
         progress: &dyn Progress,
@@ -71,7 +73,7 @@ impl DirectButler {
         if !options.dry_run {
             self.require_writeable()?;
         }
-        let mut files = source.datastore().transfer_files(datasets).await?;
+        let mut files = source.files(datasets).await?;
         let wanted: Vec<DatasetRef> = datasets
             .iter()
             .filter(|dataset| !options.skip_missing || files.contains_key(&dataset.id()))
@@ -86,20 +88,20 @@ impl DirectButler {
         }
         let records = if options.transfer_dimensions {
             let data_ids = wanted.iter().map(DatasetRef::data_id);
-            GatheredRecords::gather(source.registry(), data_ids).await?
+            GatheredRecords::gather(source, data_ids).await?
         } else {
             GatheredRecords::default()
         };
         let docs = run_docs(source, &wanted).await?;
 
         let stored = self.expand_from(source, &wanted, &refs, &records).await?;
-        let transfers: Vec<(DatasetRef, Vec<TransferFile>)> = stored
-            .into_iter()
-            .filter_map(|dataset| {
-                let files = files.remove(&dataset.id())?;
-                Some((dataset, files))
-            })
-            .collect();
+        let mut transfers: Vec<(DatasetRef, Vec<TransferFile>)> = Vec::new();
+        for dataset in stored {
+            if let Some(files) = files.remove(&dataset.id()) {
+                let files = files.into_iter().map(TransferFile::try_from);
+                transfers.push((dataset, files.collect::<Result<_>>()?));
+            }
+        }
         let offered: Vec<DatasetId> = transfers.iter().map(|(dataset, _)| dataset.id()).collect();
         let staged = self
             .datastore()
@@ -149,7 +151,7 @@ impl DirectButler {
     /// source's records serve if they suit this repository's universe.
     async fn expand_from(
         &self,
-        source: &DirectButler,
+        source: &dyn TransferSource,
         wanted: &[DatasetRef],
         refs: &[DatasetRef],
         records: &GatheredRecords,
@@ -172,7 +174,7 @@ impl DirectButler {
         if places.is_empty() {
             return Ok(expanded);
         }
-        let same = source.universe() == self.universe();
+        let same = source.registry().universe() == self.universe();
         let from = if same { wanted } else { refs };
         let data_ids: Vec<DataCoordinate> = places
             .iter()
@@ -198,9 +200,35 @@ impl DirectButler {
     }
 }
 
+#[async_trait]
+impl TransferSource for DirectButler {
+    fn registry(&self) -> &dyn Registry {
+        Self::registry(self)
+    }
+
+    async fn dimension_records_with(
+        &self,
+        element: DimensionElement,
+        dimensions: &[&str],
+        keys: &[Vec<DataIdValue>],
+    ) -> Result<Vec<Arc<DimensionRecord>>> {
+        Self::registry(self)
+            .dimension_records_with(element, dimensions, keys)
+            .await
+    }
+
+    async fn files(&self, datasets: &[DatasetRef]) -> Result<HashMap<DatasetId, Vec<SourceFile>>> {
+        let files = self.datastore().transfer_files(datasets).await?;
+        let files = files.into_iter();
+        Ok(files
+            .map(|(id, files)| (id, files.into_iter().map(SourceFile::from).collect()))
+            .collect())
+    }
+}
+
 /// The documentation of the runs of datasets.
 async fn run_docs(
-    source: &DirectButler,
+    source: &dyn TransferSource,
     datasets: &[DatasetRef],
 ) -> Result<HashMap<String, String>> {
     let mut runs: Vec<String> = Vec::new();

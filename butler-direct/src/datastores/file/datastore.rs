@@ -5,22 +5,21 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use butler_core::datasets::{DatasetId, DatasetRef, DatasetType, DatastoreRecords, FileDataset};
 use butler_core::datastore::{
-    DatasetUris, Datastore, DatastoreRecordData, DatastoreWriter, StoredFile, StoredFileInfo,
+    ArtifactIndexInfo, DatasetUris, Datastore, DatastoreRecordData, DatastoreWriter, StoredFile,
+    StoredFileInfo,
 };
 use butler_core::error::{Error, Result};
 use butler_core::progress::Progress;
 use butler_core::yaml;
+use butler_formats::{SchemaRef, Table};
 use bytes::Bytes;
 use indexmap::IndexMap;
 
 use super::FileDatastore;
 use super::stage::StagedFiles;
-use crate::datastores::formats::{SchemaRef, Table};
 use crate::datastores::put_data::PutData;
 use crate::datastores::staged::Staged;
-use crate::datastores::store::{
-    ArtifactIndexInfo, DirectDatastore, IngestOptions, RetrieveOptions, TransferFile,
-};
+use crate::datastores::store::{DirectDatastore, IngestOptions, RetrieveOptions, TransferFile};
 use crate::registry::locations::file_records_table;
 use crate::registry::{RecordMode, RegistryTransaction};
 use crate::resource::{LocalCopy, ResourcePath, TransferMode};

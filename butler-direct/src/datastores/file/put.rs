@@ -9,7 +9,7 @@ use butler_core::progress::Progress;
 
 use super::FileDatastore;
 use super::stage::{Content, Incoming, StagedFiles};
-use crate::datastores::formats;
+use crate::datastores::encode::encode;
 use crate::datastores::put_data::PutData;
 use crate::resource::{ResourcePath, TransferMode};
 
@@ -131,7 +131,7 @@ impl FileDatastore {
                 "the component {dataset} cannot itself be given in components"
             )));
         }
-        let bytes = formats::encode(data, &info.formatter, &dataset.to_string())?;
+        let bytes = encode(data, &info.formatter, &dataset.to_string())?;
         info.file_size = recorded_size(bytes.len() as u64);
         info.checksum = self.shared.checksum.map(|algorithm| algorithm.of(&bytes));
         Ok(Planned {

@@ -1,16 +1,15 @@
 //! Reading datasets.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use butler_core::datasets::{DatasetId, DatasetRef};
 use butler_core::datastore::StoredFileInfo;
 use butler_core::error::{Error, Result};
 use butler_core::yaml;
+use butler_formats::{FileContent, SchemaRef, Table};
 use bytes::Bytes;
 
 use super::FileDatastore;
-use crate::datastores::formats::{self, Format, SchemaRef, Table};
 use crate::resource::{LocalCopy, ResourcePath};
 
 /// The file to read a dataset from.
@@ -36,7 +35,7 @@ impl FileDatastore {
                     self.shared.name
                 ))
             })?;
-        let (info, part) = choose(dataset, records)?;
+        let (info, part) = StoredFileInfo::choose(dataset, records)?;
         Ok(Located {
             uri: self.uri(&info)?,
             info,
@@ -147,45 +146,27 @@ impl FileDatastore {
         crate::datastores::memory::temporary_file(&self.shared.resources, data, &extension).await
     }
 
-    async fn read_formatted(
+    /// Reads a dataset's file with what understands it.
+    async fn read_with<T>(
         &self,
         dataset: &DatasetRef,
-    ) -> Result<(Located, Option<Format>, Bytes)> {
+        understand: impl FnOnce(FileContent<'_>, Bytes) -> Result<T>,
+    ) -> Result<T> {
         let located = self.find(dataset).await?;
-        let format = Format::of_formatter(&located.info.formatter);
-        if format.is_none() {
-            return Err(unreadable(dataset, &located));
-        }
+        let uri = located.uri.to_string();
+        let content = FileContent::new(dataset, &located.info, located.part.as_deref(), &uri)?;
         let data = self.read(dataset, &located).await?;
-        Ok((located, format, data))
+        understand(content, data)
     }
 
     pub(super) async fn read_structured(&self, dataset: &DatasetRef) -> Result<yaml::Value> {
-        let (located, format, data) = self.read_formatted(dataset).await?;
-        let uri = located.uri.to_string();
-        match (format, located.part.as_deref()) {
-            (Some(Format::Json), None) => Ok(formats::read_json(&data, &uri)?.into()),
-            (Some(Format::Yaml), None) => formats::read_yaml(&data, &uri),
-            (Some(Format::Parquet), Some("rowcount")) => {
-                Ok(yaml::Value::Int(formats::read_row_count(data, &uri)?))
-            }
-            (Some(Format::Parquet), Some("columns")) => {
-                let columns = formats::read_columns(data, &uri)?;
-                Ok(yaml::Value::Seq(
-                    columns.into_iter().map(yaml::Value::Str).collect(),
-                ))
-            }
-            _ => Err(unreadable(dataset, &located)),
-        }
+        self.read_with(dataset, |content, data| content.yaml(data))
+            .await
     }
 
-    /// As JSON, which keeps large integers that YAML values cannot hold.
     pub(super) async fn read_json(&self, dataset: &DatasetRef) -> Result<serde_json::Value> {
-        let (located, format, data) = self.read_formatted(dataset).await?;
-        match (format, located.part.as_deref()) {
-            (Some(Format::Json), None) => formats::read_json(&data, &located.uri.to_string()),
-            _ => Ok(self.read_structured(dataset).await?.to_json()),
-        }
+        self.read_with(dataset, |content, data| content.json(data))
+            .await
     }
 
     pub(super) async fn read_as_table(
@@ -193,51 +174,13 @@ impl FileDatastore {
         dataset: &DatasetRef,
         columns: Option<&[&str]>,
     ) -> Result<Table> {
-        let (located, format, data) = self.read_formatted(dataset).await?;
-        match (format, located.part.as_deref()) {
-            (Some(Format::Parquet), None) => {
-                formats::read_table(data, columns, &located.uri.to_string())
-            }
-            _ => Err(unreadable(dataset, &located)),
-        }
+        self.read_with(dataset, |content, data| content.table(data, columns))
+            .await
     }
 
     pub(super) async fn read_table_schema(&self, dataset: &DatasetRef) -> Result<SchemaRef> {
-        let (located, format, data) = self.read_formatted(dataset).await?;
-        match (format, located.part.as_deref()) {
-            (Some(Format::Parquet), None | Some("schema")) => {
-                formats::read_schema(data, &located.uri.to_string())
-            }
-            _ => Err(unreadable(dataset, &located)),
-        }
-    }
-}
-
-/// The record to read, and the component to take out of its file.
-fn choose(
-    dataset: &DatasetRef,
-    records: Vec<StoredFileInfo>,
-) -> Result<(StoredFileInfo, Option<String>)> {
-    let components: Vec<Arc<str>> = records.iter().filter_map(|r| r.component.clone()).collect();
-    let wanted = dataset.dataset_type().component();
-    let mut whole = None;
-    for info in records {
-        match (&info.component, wanted) {
-            (Some(own), Some(wanted)) if **own == *wanted => return Ok((info, None)),
-            (None, _) => whole = Some(info),
-            _ => {}
-        }
-    }
-    match (whole, wanted) {
-        (Some(info), wanted) => Ok((info, wanted.map(str::to_owned))),
-        (None, None) => Err(Error::InvalidArgument(format!(
-            "{dataset} was taken apart when it was stored; ask for one of its components \
-             {components:?}"
-        ))),
-        (None, Some(wanted)) => Err(Error::UnknownComponent(format!(
-            "the component '{wanted}' of {dataset} has no file of its own; those that have are \
-             {components:?}"
-        ))),
+        self.read_with(dataset, |content, data| content.schema(data))
+            .await
     }
 }
 
@@ -260,18 +203,4 @@ fn missing(dataset: &DatasetRef, uri: &ResourcePath, error: Error) -> Error {
         }
         other => other,
     }
-}
-
-fn unreadable(dataset: &DatasetRef, located: &Located) -> Error {
-    let what = match (&located.part, Format::of_formatter(&located.info.formatter)) {
-        (Some(part), Some(_)) => format!("the component '{part}' cannot be taken out of it"),
-        (_, Some(Format::Parquet)) => "it is a table".to_owned(),
-        (_, Some(_)) => "it is structured data".to_owned(),
-        (_, None) => "this format is not available here".to_owned(),
-    };
-    Error::DatasetTypeNotSupported(format!(
-        "{dataset} cannot be read this way from {} (formatter {}): {what}; read the file or its \
-         bytes instead",
-        located.uri, located.info.formatter
-    ))
 }

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use butler_core::datasets::{DatasetId, DatasetRef};
-use butler_core::datastore::StoredFileInfo;
+use butler_core::datastore::{ArtifactIndexInfo, StoredFileInfo, ZIP_INDEX_NAME};
 use butler_core::error::{Error, Result};
 use butler_core::progress::Progress;
 use indexmap::IndexMap;
 
 use super::FileDatastore;
-use crate::datastores::store::{ArtifactIndexInfo, RetrieveOptions};
-use crate::datastores::zip_index::{ZIP_INDEX_NAME, ZipIndex};
+use crate::datastores::store::RetrieveOptions;
+use crate::datastores::zip_index::{index_below, read_zip_index};
 use crate::resource::{ResourcePath, TransferMode};
 
 /// Files transferred at a time.
@@ -112,7 +112,7 @@ impl FileDatastore {
                 .await?;
         }
         if options.write_index {
-            let index = ZipIndex::new(datasets, &artifacts, &destination)?;
+            let index = index_below(&destination, datasets, &artifacts)?;
             let place = destination.join(ZIP_INDEX_NAME)?;
             self.shared
                 .resources
@@ -132,7 +132,7 @@ impl FileDatastore {
         artifacts: &mut Artifacts,
     ) -> Result<()> {
         let resources = &self.shared.resources;
-        let index = ZipIndex::read(resources, archive).await?;
+        let index = read_zip_index(resources, archive).await?;
         let directory = if options.preserve_path {
             let path = index.path_in_store();
             let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use butler_core::datasets::DatasetId;
 use butler_core::datastore::StoredFileInfo;
 use butler_core::error::{Error, Result};
+use butler_core::transfer::SourceReader;
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 
 use super::FileDatastore;
 use crate::registry::{RecordMode, RegistryTransaction};
-use crate::resource::{ResourceError, ResourcePath, TransferMode, Transferred, WORKERS, blocking};
+use crate::resource::{ResourcePath, Resources, TransferMode, Transferred, WORKERS, blocking};
 
 /// Local files whose sizes one blocking task asks for.
 const STAT_BATCH: usize = 256;
@@ -59,6 +60,12 @@ pub(super) struct Incoming {
 pub(super) enum Content {
     Bytes(Bytes),
     File(ResourcePath, TransferMode),
+    /// To be fetched by the repository it comes from.
+    Fetched {
+        reader: Arc<dyn SourceReader>,
+        uri: String,
+        size: Option<u64>,
+    },
 }
 
 impl StagedFiles {
@@ -146,9 +153,10 @@ impl StagedFiles {
         overwrite: bool,
     ) -> Result<Vec<usize>> {
         let resources = self.datastore.shared.resources.clone();
-        let mut outcomes: Vec<(usize, crate::resource::Result<Transferred>)> = Vec::new();
+        let mut outcomes: Vec<(usize, Result<Transferred>)> = Vec::new();
         let mut modes: Vec<(TransferMode, Vec<usize>)> = Vec::new();
         let mut contents = Vec::new();
+        let mut fetched = Vec::new();
         for &i in chosen {
             match &files[i].content {
                 Content::Bytes(data) => contents.push((i, data.clone())),
@@ -156,6 +164,17 @@ impl StagedFiles {
                     Some((_, members)) => members.push(i),
                     None => modes.push((*mode, vec![i])),
                 },
+                Content::Fetched { reader, uri, size } => {
+                    let (reader, uri, size) = (Arc::clone(reader), uri.clone(), *size);
+                    let (resources, target) = (resources.clone(), targets[i].clone());
+                    let fetch = async move {
+                        (
+                            i,
+                            fetch(&resources, &*reader, &uri, size, &target, overwrite).await,
+                        )
+                    };
+                    fetched.push(fetch.boxed());
+                }
             }
         }
         let mut writes = futures::stream::iter(contents)
@@ -163,7 +182,8 @@ impl StagedFiles {
                 let (resources, target) = (&resources, &targets[i]);
                 async move {
                     let done = resources.write(target, data, overwrite).await;
-                    (i, done.map(|()| Transferred::Done(TransferMode::Copy)))
+                    let done = done.map(|()| Transferred::Done(TransferMode::Copy));
+                    (i, done.map_err(Error::from))
                 }
             })
             .buffer_unordered(WORKERS);
@@ -171,15 +191,21 @@ impl StagedFiles {
             outcomes.push(outcome);
         }
         drop(writes);
+        let mut fetches = futures::stream::iter(fetched).buffer_unordered(WORKERS);
+        while let Some(outcome) = fetches.next().await {
+            outcomes.push(outcome);
+        }
+        drop(fetches);
         for (mode, members) in modes {
             let pairs: Vec<(ResourcePath, ResourcePath)> = members
                 .iter()
                 .filter_map(|&i| match &files[i].content {
                     Content::File(from, _) => Some((from.clone(), targets[i].clone())),
-                    Content::Bytes(_) => None,
+                    Content::Bytes(_) | Content::Fetched { .. } => None,
                 })
                 .collect();
             let done = resources.transfer_many(&pairs, mode, overwrite).await;
+            let done = done.into_iter().map(|done| done.map_err(Error::from));
             outcomes.extend(members.into_iter().zip(done));
         }
         let mut taken = Vec::new();
@@ -194,14 +220,14 @@ impl StagedFiles {
                     self.undo.push(Undo::MoveBack { path, uri, from });
                 }
                 (Ok(Transferred::Done(_)), _) => self.undo.push(Undo::Remove { path, uri }),
-                (Err(ResourceError::AlreadyExists { .. }), _) if !overwrite => taken.push(i),
+                (Err(Error::FileExists(_)), _) if !overwrite => taken.push(i),
                 (Err(error), _) => {
                     failed.get_or_insert(error);
                 }
             }
         }
         match failed {
-            Some(error) => Err(error.into()),
+            Some(error) => Err(error),
             None => Ok(taken),
         }
     }
@@ -290,6 +316,32 @@ impl StagedFiles {
         }
         outcome
     }
+}
+
+/// Brings a file in through a temporary one, so that its place never holds a part of it.
+async fn fetch(
+    resources: &Resources,
+    reader: &dyn SourceReader,
+    uri: &str,
+    size: Option<u64>,
+    target: &ResourcePath,
+    overwrite: bool,
+) -> Result<Transferred> {
+    // Refuse before a needless download.
+    if !overwrite && resources.exists(target).await? {
+        return Err(Error::FileExists(target.to_string()));
+    }
+    let directory = resources.temporary_directory();
+    let directory = tempfile::Builder::new()
+        .prefix("butler-")
+        .tempdir_in(&directory)
+        .map_err(|error| Error::io(directory, error))?;
+    let copy = directory.path().join("fetched");
+    reader.fetch(uri, size, &copy).await?;
+    let copy = ResourcePath::from_local(&copy)?;
+    Ok(resources
+        .transfer(&copy, target, TransferMode::Move, overwrite)
+        .await?)
 }
 
 impl FileDatastore {

@@ -43,6 +43,7 @@ impl FileDatastore {
                             info,
                             uri,
                             absolute,
+                            reader: None,
                         })
                     })
                     .collect::<Result<Vec<_>>>()?;
@@ -92,7 +93,7 @@ impl FileDatastore {
     ) -> Result<()> {
         let ids: Vec<DatasetId> = batch.iter().map(|(dataset, _)| dataset.id()).collect();
         let known = self.recorded_ids(&ids).await?;
-        let mut incoming: HashMap<String, ResourcePath> = HashMap::new();
+        let mut incoming: HashMap<String, Content> = HashMap::new();
         let mut records = Vec::with_capacity(batch.len());
         for (dataset, files) in batch {
             if known.contains(&dataset.id()) || !self.is_acceptable(&dataset) {
@@ -116,7 +117,17 @@ impl FileDatastore {
                 let target = self.root().join_in_store(&info.path)?;
                 let source = file.uri.without_fragment();
                 if target.without_fragment() != source {
-                    incoming.insert(info.artifact_path().to_owned(), source);
+                    let content = match file.reader {
+                        None => Content::File(source, mode),
+                        Some(reader) => Content::Fetched {
+                            reader,
+                            uri: file.uri.to_string(),
+                            size: info
+                                .known_size()
+                                .filter(|_| file.uri.zip_member().is_none()),
+                        },
+                    };
+                    incoming.insert(info.artifact_path().to_owned(), content);
                 }
                 records.push((dataset.id(), info));
             }
@@ -124,10 +135,7 @@ impl FileDatastore {
         let incoming = self.without_shared(incoming).await?;
         let incoming = incoming
             .into_iter()
-            .map(|(path, source)| Incoming {
-                path,
-                content: Content::File(source, mode),
-            })
+            .map(|(path, content)| Incoming { path, content })
             .collect();
         staged.bring(incoming).await?;
         for (id, info) in records {
@@ -139,8 +147,8 @@ impl FileDatastore {
     /// Leaves out files that several datasets share and that came here with another of them.
     async fn without_shared(
         &self,
-        mut incoming: HashMap<String, ResourcePath>,
-    ) -> Result<HashMap<String, ResourcePath>> {
+        mut incoming: HashMap<String, Content>,
+    ) -> Result<HashMap<String, Content>> {
         let paths: Vec<Arc<str>> = incoming.keys().map(|path| path.as_str().into()).collect();
         let shared = &self.shared;
         let live = shared
@@ -155,10 +163,20 @@ impl FileDatastore {
             if !here {
                 continue;
             }
-            let source = incoming[&*path].clone();
-            match self.sizes(&[place, source]).await {
-                Ok(sizes) if sizes[0] == sizes[1] => drop(incoming.remove(&*path)),
-                Ok(_) | Err(Error::FileNotFound(_)) => {}
+            let same = match &incoming[&*path] {
+                Content::Fetched { size: None, .. } => Ok(true),
+                Content::Fetched {
+                    size: Some(size), ..
+                } => self.sizes(&[place]).await.map(|sizes| sizes[0] == *size),
+                Content::File(source, _) => self
+                    .sizes(&[place, source.clone()])
+                    .await
+                    .map(|sizes| sizes[0] == sizes[1]),
+                Content::Bytes(_) => Ok(false),
+            };
+            match same {
+                Ok(true) => drop(incoming.remove(&*path)),
+                Ok(false) | Err(Error::FileNotFound(_)) => {}
                 Err(error) => return Err(error),
             }
         }

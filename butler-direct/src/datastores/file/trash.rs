@@ -18,7 +18,7 @@ use butler_core::datastore::StoredFileInfo;
 use butler_core::error::Result;
 
 use super::FileDatastore;
-use crate::datastores::zip_index::ZipIndex;
+use crate::datastores::zip_index::read_zip_index;
 use crate::resource::{ResourceError, ResourcePath};
 
 /// Datasets whose files are deleted together. Whether others need the files is asked once for all
@@ -169,7 +169,7 @@ impl FileDatastore {
     async fn archive_is_live(&self, path: &str) -> Result<bool> {
         let shared = &self.shared;
         let uri = shared.root.join_in_store(path)?;
-        let index = match ZipIndex::read(&shared.resources, &uri).await {
+        let index = match read_zip_index(&shared.resources, &uri).await {
             Ok(index) => index,
             Err(butler_core::Error::FileNotFound(_)) => return Ok(false),
             Err(error) => {

@@ -9,7 +9,7 @@ use butler_core::registry::Registry;
 
 use super::FileDatastore;
 use super::stage::{Content, Incoming, StagedFiles};
-use crate::datastores::zip_index::ZipIndex;
+use crate::datastores::zip_index::read_zip_index;
 use crate::resource::{ResourcePath, TransferMode};
 
 impl FileDatastore {
@@ -23,7 +23,7 @@ impl FileDatastore {
         } else {
             self.root().join_path(archive)?
         };
-        let index = ZipIndex::read(&self.shared.resources, &archive).await?;
+        let index = read_zip_index(&self.shared.resources, &archive).await?;
         let datasets = index.refs.to_refs(self.registry().universe())?;
         if let Some(rejected) = datasets.iter().find(|dataset| !self.is_acceptable(dataset)) {
             return Err(Error::DatasetTypeNotSupported(format!(

@@ -5,13 +5,17 @@ use butler_core::yaml::{self, Value};
 use bytes::Bytes;
 
 /// JSON as Python's `json.dumps` writes it, up to white space.
-pub(super) fn json_bytes(value: &serde_json::Value) -> Result<Bytes> {
+///
+/// # Errors
+/// [`Error::Internal`] if it cannot be written, which has no known cause.
+pub fn json_bytes(value: &serde_json::Value) -> Result<Bytes> {
     serde_json::to_vec(value)
         .map(Bytes::from)
         .map_err(|error| Error::Internal(format!("writing JSON: {error}")))
 }
 
-pub(super) fn yaml_bytes(value: &Value) -> Bytes {
+/// YAML as the reference's formatter writes it.
+pub fn yaml_bytes(value: &Value) -> Bytes {
     let mut text = yaml::to_string(value);
     if !text.ends_with('\n') {
         text.push('\n');
@@ -23,7 +27,7 @@ pub(super) fn yaml_bytes(value: &Value) -> Bytes {
 ///
 /// # Errors
 /// [`Error::CorruptRecord`] names the file and the place.
-pub(in super::super) fn read_json(data: &[u8], uri: &str) -> Result<serde_json::Value> {
+pub fn read_json(data: &[u8], uri: &str) -> Result<serde_json::Value> {
     serde_json::from_slice(data).map_err(|error| Error::corrupt(uri, error))
 }
 
@@ -31,7 +35,7 @@ pub(in super::super) fn read_json(data: &[u8], uri: &str) -> Result<serde_json::
 ///
 /// # Errors
 /// [`Error::CorruptRecord`] names the file and the place.
-pub(in super::super) fn read_yaml(data: &[u8], uri: &str) -> Result<Value> {
+pub fn read_yaml(data: &[u8], uri: &str) -> Result<Value> {
     let text = std::str::from_utf8(data).map_err(|error| Error::corrupt(uri, error))?;
     yaml::parse(text).map_err(|error| Error::corrupt(uri, error))
 }

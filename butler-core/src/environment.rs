@@ -1,7 +1,7 @@
 //! Where environment variables come from.
 //!
-//! Everything in this crate that honours an environment variable (S3 profiles, configuration
-//! paths, credentials, the cache) asks an [`Environment`], so that a service can pin its settings
+//! Everything that honours an environment variable (S3 profiles, configuration paths, credentials,
+//! access tokens, the cache) asks an [`Environment`], so that a service can pin its settings
 //! and a test can state them without touching the process.
 
 use std::collections::HashMap;

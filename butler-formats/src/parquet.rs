@@ -169,7 +169,7 @@ fn complete_metadata(table: &Table) -> Metadata {
 ///
 /// # Errors
 /// [`Error::DatasetTypeNotSupported`] if a column is of a type that Parquet has not.
-pub(super) fn write_table(table: &Table) -> Result<Bytes> {
+pub fn write_table(table: &Table) -> Result<Bytes> {
     let failed = |error: &dyn std::fmt::Display| {
         Error::DatasetTypeNotSupported(format!("the table cannot be written as Parquet: {error}"))
     };
@@ -221,11 +221,7 @@ fn file_schema(builder: &ParquetRecordBatchReaderBuilder<Bytes>) -> SchemaRef {
 /// # Errors
 /// [`Error::CorruptRecord`] if the file is no Parquet file; [`Error::InvalidArgument`] for an
 /// unknown column.
-pub(in super::super) fn read_table(
-    data: Bytes,
-    columns: Option<&[&str]>,
-    uri: &str,
-) -> Result<Table> {
+pub fn read_table(data: Bytes, columns: Option<&[&str]>, uri: &str) -> Result<Table> {
     let mut builder = open(data, uri)?;
     let schema = file_schema(&builder);
     let mut kept: Vec<usize> = (0..schema.fields().len()).collect();
@@ -252,7 +248,7 @@ pub(in super::super) fn read_table(
 ///
 /// # Errors
 /// [`Error::CorruptRecord`] if the file is no Parquet file.
-pub(in super::super) fn read_schema(data: Bytes, uri: &str) -> Result<SchemaRef> {
+pub fn read_schema(data: Bytes, uri: &str) -> Result<SchemaRef> {
     Ok(file_schema(&open(data, uri)?))
 }
 
@@ -260,7 +256,7 @@ pub(in super::super) fn read_schema(data: Bytes, uri: &str) -> Result<SchemaRef>
 ///
 /// # Errors
 /// As [`read_schema`].
-pub(in super::super) fn read_columns(data: Bytes, uri: &str) -> Result<Vec<String>> {
+pub fn read_columns(data: Bytes, uri: &str) -> Result<Vec<String>> {
     let schema = read_schema(data, uri)?;
     let columns = schema.fields().iter().map(|field| field.name().clone());
     Ok(columns.filter(|name| !name.starts_with("__")).collect())
@@ -270,6 +266,6 @@ pub(in super::super) fn read_columns(data: Bytes, uri: &str) -> Result<Vec<Strin
 ///
 /// # Errors
 /// As [`read_schema`].
-pub(in super::super) fn read_row_count(data: Bytes, uri: &str) -> Result<i64> {
+pub fn read_row_count(data: Bytes, uri: &str) -> Result<i64> {
     Ok(open(data, uri)?.metadata().file_metadata().num_rows())
 }
