@@ -2,6 +2,7 @@
 
 mod defaults;
 mod layer;
+mod rewrite;
 
 pub use defaults::{ButlerDefaults, DefaultsOptions};
 pub use layer::Butler;
