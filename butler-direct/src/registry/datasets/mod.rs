@@ -2,6 +2,7 @@
 
 mod associate;
 mod certify;
+pub(super) mod find;
 mod import;
 pub(super) mod lookup;
 mod remove;
