@@ -10,6 +10,7 @@ mod dataset_types;
 mod datasets;
 mod error;
 mod files;
+pub mod pages;
 mod queries;
 
 pub use collections::{

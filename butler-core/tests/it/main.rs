@@ -8,6 +8,7 @@ mod expressions;
 mod files;
 mod groups;
 mod mutations;
+mod pages;
 mod query_api;
 mod query_fake;
 mod query_hostile;

@@ -12,6 +12,7 @@ mod processes;
 mod queries;
 mod reference;
 mod repos;
+mod result_pages;
 mod simple_queries;
 mod stores;
 mod support;
