@@ -11,6 +11,7 @@ pub mod canonical;
 pub mod postgres;
 pub mod python;
 pub mod s3;
+pub mod server;
 
 /// Reads a variable that `cargo xtask test` sets.
 ///

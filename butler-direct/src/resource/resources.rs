@@ -36,6 +36,7 @@ struct Shared {
     posix: Arc<PosixStore>,
     s3: Arc<S3Store>,
     memory: Arc<MemoryStore>,
+    web: Option<Arc<dyn ResourceStore>>,
 }
 
 /// Settings for [`Resources`].
@@ -45,6 +46,7 @@ pub struct ResourcesBuilder {
     durable: bool,
     s3: S3Settings,
     memory: MemoryStore,
+    web: Option<Arc<dyn ResourceStore>>,
 }
 
 impl ResourcesBuilder {
@@ -72,6 +74,12 @@ impl ResourcesBuilder {
         self
     }
 
+    /// Read from web servers through this; without, there is no access to them.
+    pub fn web(mut self, store: Arc<dyn ResourceStore>) -> Self {
+        self.web = Some(store);
+        self
+    }
+
     /// Makes the storages available. Nothing is contacted yet.
     pub fn build(self) -> Resources {
         let posix = if self.durable {
@@ -84,6 +92,7 @@ impl ResourcesBuilder {
                 posix: Arc::new(posix),
                 s3: Arc::new(S3Store::new(self.environment.clone(), self.s3)),
                 memory: Arc::new(self.memory),
+                web: self.web,
                 environment: self.environment,
             }),
         }
@@ -113,12 +122,10 @@ impl Resources {
             Scheme::File | Scheme::Relative => self.shared.posix.clone(),
             Scheme::S3 => self.shared.s3.clone(),
             Scheme::Memory => self.shared.memory.clone(),
-            other => {
-                return Err(ResourceError::UnsupportedScheme {
-                    scheme: other.as_str().to_owned(),
-                    uri: uri.to_string(),
-                });
-            }
+            other => match (other, &self.shared.web) {
+                (Scheme::Http | Scheme::Https, Some(web)) => Arc::clone(web),
+                _ => return Err(self.unusable(uri)),
+            },
         })
     }
 
