@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -47,14 +48,17 @@ class ServerProcess:
         variables = environment(repositories)
         program = os.environ.get("BUTLER_TEST_SERVER")
         if program:
-            listen = {"BUTLER_SERVER_LISTEN": f"127.0.0.1:{port}"}
-            self._child = subprocess.Popen([program, "serve"], env={**os.environ, **variables, **listen})
+            variables["DAF_BUTLER_SERVER_LISTEN"] = f"127.0.0.1:{port}"
+            quiet = {"DAF_BUTLER_SERVER_LOG_LEVEL": "warn"}
+            self._child = subprocess.Popen([program], env={**os.environ, **quiet, **variables}, stdout=sys.stderr)
             self._pid = self._child.pid
         else:
             self._child = None
             self._pid = os.fork()
             if self._pid == 0:
                 os.environ.update(variables)
+                # What it logs is no part of what this process prints.
+                os.dup2(2, 1)
                 try:
                     reference_server.serve(port, forgetful=True)
                 finally:

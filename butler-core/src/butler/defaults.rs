@@ -108,6 +108,17 @@ impl ButlerDefaults {
         })
     }
 
+    /// No collections, and these values of governor dimensions, which are not checked: those that a
+    /// request brings along.
+    #[must_use]
+    pub fn of_data_id(data_id: DataCoordinate) -> Self {
+        Self {
+            collections: Vec::new(),
+            run: None,
+            data_id,
+        }
+    }
+
     /// The collections that are searched, in order.
     pub fn collections(&self) -> &[String] {
         &self.collections

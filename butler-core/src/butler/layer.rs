@@ -8,9 +8,9 @@ use uuid::Uuid;
 use super::{ButlerDefaults, DefaultsOptions};
 use crate::datasets::DatasetRef;
 use crate::datastore::{DatasetUris, Datastore};
-use crate::dimensions::{DataIdValue, DimensionUniverse};
+use crate::dimensions::{DataCoordinate, DataIdValue, DimensionUniverse};
 use crate::error::{Error, Result};
-use crate::query::{Query, QuerySource};
+use crate::query::{Query, QueryDriver, QuerySource};
 use crate::registry::Registry;
 use crate::timespan::Timespan;
 
@@ -71,6 +71,15 @@ impl Butler {
         &*self.registry
     }
 
+    /// The same repository with other defaults that need no check.
+    #[must_use]
+    pub fn with_checked_defaults(&self, defaults: Arc<ButlerDefaults>) -> Self {
+        Self {
+            defaults,
+            ..self.clone()
+        }
+    }
+
     /// Where datasets are kept.
     pub fn datastore(&self) -> &dyn Datastore {
         &*self.datastore
@@ -86,16 +95,24 @@ impl Butler {
         self.registry.universe()
     }
 
+    /// What answers queries, with the defaults of this repository.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub fn query_driver(&self) -> Result<Arc<dyn QueryDriver>> {
+        let queries = self.queries.as_ref().ok_or_else(|| {
+            Error::UnimplementedQuery("this repository does not answer queries".to_owned())
+        })?;
+        Ok(queries.query_driver(&self.defaults))
+    }
+
     /// A new query. What is uploaded or materialized for it lives as long as it and what is made of
     /// it.
     ///
     /// # Errors
     /// [`Error::UnimplementedQuery`] if this repository was put together without queries.
     pub fn query(&self) -> Result<Query> {
-        let queries = self.queries.as_ref().ok_or_else(|| {
-            Error::UnimplementedQuery("this repository does not answer queries".to_owned())
-        })?;
-        Ok(Query::new(queries.query_driver(&self.defaults)))
+        Ok(Query::new(self.query_driver()?))
     }
 
     /// The dataset with this identifier.
@@ -108,7 +125,8 @@ impl Butler {
     }
 
     /// The first dataset of the type and data ID in the collections (the default ones if none are
-    /// given), searched in order. Governor dimensions may be left to the defaults.
+    /// given), searched in order. Governor dimensions may be left to the defaults, and dimensions be
+    /// named by fields of their records; see [`rewrite_data_id`](Self::rewrite_data_id).
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] without collections; [`Error::MissingCollection`],
@@ -120,13 +138,65 @@ impl Butler {
         collections: Option<&[String]>,
         timespan: Option<Timespan>,
     ) -> Result<Option<DatasetRef>> {
-        let data_id: Vec<(N, V)> = data_id.into_iter().collect();
+        let data_id = owned(data_id);
         let collections = self.defaults.search(collections)?;
         let found = self.registry.dataset_type(dataset_type).await?;
+        let data_id = self.rewrite_data_id(&found, data_id).await?;
         let data_id = self.defaults.data_id_for(found.dimensions(), data_id)?;
         self.registry
             .find_dataset(dataset_type, &data_id, collections, timespan)
             .await
+    }
+
+    /// As [`find_dataset`](Self::find_dataset), for a dataset that is to be read: it must exist, and
+    /// a calibration's timespan may follow from its data ID, which may have more dimensions for
+    /// that. Without any, all timespans count.
+    ///
+    /// # Errors
+    /// [`Error::DatasetNotFound`]; those of [`find_dataset`](Self::find_dataset).
+    pub async fn require_dataset<N: AsRef<str>, V: Into<DataIdValue>>(
+        &self,
+        dataset_type: &str,
+        data_id: impl IntoIterator<Item = (N, V)>,
+        collections: Option<&[String]>,
+        timespan: Option<Timespan>,
+    ) -> Result<DatasetRef> {
+        let found = self.registry.dataset_type(dataset_type).await?;
+        let data_id = owned(data_id);
+        let data_id = self.rewrite_data_id(&found, data_id).await?;
+        let collections = self.defaults.search(collections)?;
+        let (data_id, timespan) = if found.is_calibration() {
+            let (universe, defaults) = (self.universe(), self.defaults.data_id());
+            let data_id = DataCoordinate::standardize(universe, data_id, None, Some(defaults))?;
+            let timespan = match timespan {
+                None if data_id.dimensions().temporal().is_empty() => Some(Timespan::UNBOUNDED),
+                None => self.expand_data_id(&data_id).await?.timespan(),
+                given => given,
+            };
+            (data_id, timespan)
+        } else {
+            let data_id = self.defaults.data_id_for(found.dimensions(), data_id)?;
+            (data_id, timespan)
+        };
+        self.registry
+            .find_dataset(dataset_type, &data_id, collections, timespan)
+            .await?
+            .ok_or_else(|| {
+                Error::DatasetNotFound(format!(
+                    "Dataset {dataset_type} with data ID {data_id} could not be found in \
+                     collections {collections:?}."
+                ))
+            })
+    }
+
+    /// A data ID with all implied values and dimension records.
+    ///
+    /// # Errors
+    /// As for [`Registry::expand_data_ids`].
+    pub async fn expand_data_id(&self, data_id: &DataCoordinate) -> Result<DataCoordinate> {
+        let given = std::slice::from_ref(data_id);
+        let expanded = self.registry.expand_data_ids(given).await?.pop();
+        expanded.ok_or_else(|| Error::Internal("an expanded data ID is missing".to_owned()))
     }
 
     /// The contents of a dataset's file, or of a component that has a file of its own.
@@ -150,4 +220,13 @@ impl Butler {
             Error::DatasetNotFound(format!("the dataset {dataset} is not in the datastore"))
         })
     }
+}
+
+fn owned<N: AsRef<str>, V: Into<DataIdValue>>(
+    data_id: impl IntoIterator<Item = (N, V)>,
+) -> Vec<(String, DataIdValue)> {
+    let data_id = data_id.into_iter();
+    data_id
+        .map(|(name, value)| (name.as_ref().to_owned(), value.into()))
+        .collect()
 }

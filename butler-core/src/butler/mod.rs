@@ -3,6 +3,7 @@
 mod defaults;
 mod existence;
 mod layer;
+mod rewrite;
 
 pub use defaults::{ButlerDefaults, DefaultsOptions};
 pub use existence::Existence;

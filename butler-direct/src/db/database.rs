@@ -273,6 +273,15 @@ impl Database {
         &self.inner.label
     }
 
+    /// How many connections are open, and how many of them are idle.
+    pub fn pool_usage(&self) -> (u32, u32) {
+        let (open, idle) = match &self.inner.pool {
+            Pool::Postgres(pool) => (pool.size(), pool.num_idle()),
+            Pool::Sqlite(pool) => (pool.size(), pool.num_idle()),
+        };
+        (open, u32::try_from(idle).unwrap_or(open))
+    }
+
     /// How many statements were sent to the database so far, by all clones of this handle. What
     /// begins and ends transactions does not count; a bulk write counts as often as it is sent.
     pub fn statement_count(&self) -> u64 {

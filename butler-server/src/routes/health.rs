@@ -1,0 +1,65 @@
+//! `/`, `/health/live`, `/health/ready`, `/metrics`.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::{StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::error::ApiResult;
+use crate::repositories::Repository;
+
+/// How long a database may take to show that it is there.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What this application is.
+pub(crate) async fn index() -> Json<Value> {
+    Json(json!({
+        "name": "butler",
+        "version": env!("CARGO_PKG_VERSION"),
+        "description": env!("CARGO_PKG_DESCRIPTION"),
+    }))
+}
+
+/// That the process answers.
+pub(crate) async fn live() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// Whether the databases of all repositories answer.
+pub(crate) async fn ready(State(app): State<App>) -> Response {
+    let checks = app.repositories.values().map(|one| is_ready(one));
+    let answers = futures::future::join_all(checks).await;
+    match answers.into_iter().all(|answer| answer) {
+        true => Json(json!({ "status": "ok" })).into_response(),
+        false => {
+            let body = json!({ "status": "the database of a repository does not answer" });
+            (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+        }
+    }
+}
+
+async fn is_ready(repository: &Repository) -> bool {
+    let name = &repository.name;
+    match tokio::time::timeout(PATIENCE, repository.check()).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::error!(butler_repo = name, %error, "the database of a repository fails");
+            false
+        }
+        Err(_) => {
+            tracing::error!(butler_repo = name, "the database of a repository is silent");
+            false
+        }
+    }
+}
+
+/// Numbers for Prometheus.
+pub(crate) async fn metrics(State(app): State<App>) -> ApiResult<Response> {
+    let text = app.metrics.render(&app)?;
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, content_type)], text).into_response())
+}

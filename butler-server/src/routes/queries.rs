@@ -1,0 +1,155 @@
+//! `query/execute`, `query/all_datasets`, `query/count`, `query/any`, `query/explain`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use butler_core::error::{Error, Result};
+use butler_core::query::wire::{AdditionalQueryInput, QueryInputs};
+use butler_core::query::{
+    PageStream, QueryDriver, QueryTree, ResultLimit, ResultPage, ResultSpec, SimpleQuery, Where,
+};
+use butler_core::wire::{
+    MAX_UPLOAD_ROWS, QueryAllDatasetsRequest, QueryAnyRequest, QueryAnyResponse, QueryCountRequest,
+    QueryCountResponse, QueryExecuteRequest, QueryExplainRequest, QueryExplainResponse,
+};
+use futures::{StreamExt as _, TryFutureExt as _, TryStreamExt as _};
+
+use crate::app::App;
+use crate::error::ApiResult;
+use crate::extract::{Access, Body, QueryBody};
+use crate::repositories::Repository;
+use crate::streaming::stream_pages;
+
+/// All results of a query, streamed.
+pub(crate) async fn execute(
+    State(app): State<App>,
+    access: Access,
+    QueryBody(text): QueryBody,
+) -> ApiResult<Response> {
+    let permit = app.limits.acquire(access.user.name.as_deref())?;
+    let universe = access.repository.lookups().universe();
+    let request = QueryExecuteRequest::from_json(&text, universe)?;
+    let pages = later(run(access.repository, request.query, request.result_spec));
+    Ok(stream_pages(&app, permit, pages))
+}
+
+/// Datasets of several types, streamed.
+pub(crate) async fn all_datasets(
+    State(app): State<App>,
+    access: Access,
+    Body(request): Body<QueryAllDatasetsRequest>,
+) -> ApiResult<Response> {
+    let permit = app.limits.acquire(access.user.name.as_deref())?;
+    let pages = later(search_all(access.repository, request));
+    Ok(stream_pages(&app, permit, pages))
+}
+
+/// The number of rows.
+pub(crate) async fn count(
+    access: Access,
+    QueryBody(text): QueryBody,
+) -> ApiResult<Json<QueryCountResponse>> {
+    let universe = access.repository.lookups().universe();
+    let request = QueryCountRequest::from_json(&text, universe)?;
+    let (driver, tree) = prepare(&access.repository, request.query).await?;
+    let (exact, discard) = (request.exact, request.discard);
+    let count = driver.count(&tree, &request.result_spec, exact, discard);
+    Ok(Json(QueryCountResponse {
+        count: count.await?,
+    }))
+}
+
+/// Whether there are rows.
+pub(crate) async fn any(
+    access: Access,
+    QueryBody(text): QueryBody,
+) -> ApiResult<Json<QueryAnyResponse>> {
+    let universe = access.repository.lookups().universe();
+    let request = QueryAnyRequest::from_json(&text, universe)?;
+    let (driver, tree) = prepare(&access.repository, request.query).await?;
+    let found_rows = driver.any(&tree, request.execute, request.exact).await?;
+    Ok(Json(QueryAnyResponse { found_rows }))
+}
+
+/// Why there are no rows.
+pub(crate) async fn explain(
+    access: Access,
+    QueryBody(text): QueryBody,
+) -> ApiResult<Json<QueryExplainResponse>> {
+    let universe = access.repository.lookups().universe();
+    let request = QueryExplainRequest::from_json(&text, universe)?;
+    let (driver, tree) = prepare(&access.repository, request.query).await?;
+    let messages = driver.explain_no_results(&tree, request.execute).await?;
+    Ok(Json(QueryExplainResponse { messages }))
+}
+
+/// A stream that begins with work, during which it is kept alive, too.
+fn later(pages: impl Future<Output = Result<PageStream>> + Send + 'static) -> PageStream {
+    pages.try_flatten_stream().boxed()
+}
+
+async fn run(
+    repository: Arc<Repository>,
+    query: QueryInputs,
+    spec: ResultSpec,
+) -> Result<PageStream> {
+    let (driver, tree) = prepare(&repository, query).await?;
+    Ok(driver.execute(&spec, &tree))
+}
+
+async fn search_all(
+    repository: Arc<Repository>,
+    request: QueryAllDatasetsRequest,
+) -> Result<PageStream> {
+    let mut condition = Where::new().bind_all(request.bind_values()?);
+    if !request.condition.is_empty() {
+        condition = condition.and_expression(request.condition);
+    }
+    for (name, value) in request.data_id {
+        condition = condition.value(name, value);
+    }
+    let options = SimpleQuery {
+        condition,
+        order_by: Vec::new(),
+        limit: ResultLimit::from(request.limit),
+        explain: false,
+        with_dimension_records: request.with_dimension_records,
+        find_first: request.find_first,
+    };
+    let butler = repository.queries_with(request.default_data_id)?;
+    let pages = butler
+        .query()?
+        .all_dataset_pages(&request.name, Some(&request.collections), &options)
+        .await?;
+    Ok(pages
+        .map_ok(|page| ResultPage::DatasetRefs(page.datasets))
+        .boxed())
+}
+
+/// A driver that has taken over all that the query refers to.
+async fn prepare(
+    repository: &Repository,
+    query: QueryInputs,
+) -> Result<(Arc<dyn QueryDriver>, QueryTree)> {
+    let uploaded = query
+        .additional_query_inputs
+        .iter()
+        .map(|input| match input {
+            AdditionalQueryInput::Upload { rows, .. } => rows.len(),
+            AdditionalQueryInput::Materialized { .. } => 0,
+        });
+    if uploaded.sum::<usize>() > MAX_UPLOAD_ROWS {
+        return Err(Error::InvalidQuery(format!(
+            "Uploaded data coordinate rows exceed limit of {MAX_UPLOAD_ROWS}"
+        )));
+    }
+    let driver = repository
+        .queries_of(query.default_data_id)
+        .query_driver()?;
+    for input in &query.additional_query_inputs {
+        driver.add_input(input).await?;
+    }
+    Ok((driver, query.tree))
+}
