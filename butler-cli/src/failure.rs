@@ -89,11 +89,25 @@ impl From<Error> for Failure {
                 "the query has no results".to_owned()
             }
             Error::EmptyQueryResult(reasons) => {
+                let reasons: Vec<&str> = reasons
+                    .iter()
+                    .map(|reason| reason.trim_end_matches('.'))
+                    .collect();
                 format!("the query has no results: {}", reasons.join("; "))
             }
-            other => other.to_string(),
+            other => without_pointer(&other.to_string()).to_owned(),
         };
         Self::Error { message, hint }
+    }
+}
+
+/// The message without the two lines that point at a place in a query expression: it names the place
+/// too.
+fn without_pointer(message: &str) -> &str {
+    let mut lines = message.rsplitn(3, '\n');
+    match (lines.next(), lines.next(), lines.next()) {
+        (Some(pointer), Some(_), Some(message)) if pointer.trim() == "^" => message,
+        _ => message,
     }
 }
 
@@ -105,7 +119,7 @@ fn hint(error: &Error) -> Option<&'static str> {
         }
         Error::MissingDatasetType(_) => "`butler query-dataset-types REPO` lists the dataset types",
         Error::DimensionName(_) => "dimensions are names such as instrument, visit or detector",
-        Error::InvalidQuery(_) => {
+        Error::InvalidQuery(why) if why.starts_with("Invalid query expression") => {
             "quote the expression for the shell, and text in it with single quotes: \
              --where \"instrument = 'LATISS' AND visit > 10\""
         }

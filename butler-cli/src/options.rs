@@ -45,7 +45,7 @@ switch!(
 #[derive(Debug, Args)]
 pub(crate) struct Filter {
     /// Names and glob patterns of the collections to search, separated by commas [default: all]
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
     pub(crate) collections: Vec<String>,
 
     /// An expression like that of SQL's WHERE over dimensions and their fields
@@ -65,7 +65,7 @@ pub(crate) struct Filter {
 #[derive(Debug, Args)]
 pub(crate) struct DatasetTypes {
     /// Names and glob patterns of dataset types, separated by commas [default: all]
-    #[arg(short, long, value_delimiter = ',')]
+    #[arg(short, long, value_name = "PATTERN", value_delimiter = ',')]
     pub(crate) dataset_type: Vec<String>,
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct DatasetTypes {
 #[derive(Debug, Args)]
 pub(crate) struct Limit {
     /// The most results; 0 is no limit, a negative number is one that is warned of
-    #[arg(long, default_value_t = -20_000, allow_negative_numbers = true)]
+    #[arg(long, value_name = "NUMBER", default_value_t = -20_000, allow_negative_numbers = true)]
     pub(crate) limit: i64,
 }
 
@@ -81,7 +81,12 @@ pub(crate) struct Limit {
 #[derive(Debug, Args)]
 pub(crate) struct Order {
     /// Dimensions and fields to sort by, separated by commas; a minus sign reverses the order
-    #[arg(long, value_delimiter = ',', allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "FIELD",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
     pub(crate) order_by: Vec<String>,
 }
 

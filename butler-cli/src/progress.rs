@@ -3,16 +3,27 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use butler_core::progress::Progress;
+use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::switch::switch;
+/// Whether progress bars are shown.
+#[derive(Debug, Args)]
+pub(crate) struct ShowProgress {
+    /// Show progress bars if standard error is a terminal (the default)
+    #[arg(long, overrides_with = "no_progress", global = true, hide = true)]
+    progress: bool,
 
-switch!(
-    ShowProgress,
-    progress / no_progress,
-    default on,
-    "Show no progress bars; by default they are shown on a terminal"
-);
+    /// Show no progress bars; by default they are shown on a terminal
+    #[arg(long, overrides_with = "progress", global = true)]
+    no_progress: bool,
+}
+
+impl ShowProgress {
+    /// Whether they are wanted.
+    pub(crate) const fn get(&self) -> bool {
+        !self.no_progress
+    }
+}
 
 const COUNTED: &str = "{msg} {wide_bar} {pos}/{len} {eta}";
 const UNCOUNTED: &str = "{spinner} {msg} {pos}";

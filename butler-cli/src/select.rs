@@ -1,5 +1,7 @@
 //! Finding the datasets that a command is about.
 
+use std::collections::HashSet;
+
 use butler_core::butler::Butler;
 use butler_core::collections::{CollectionWildcard, DatasetTypeWildcard};
 use butler_core::datasets::DatasetRef;
@@ -100,9 +102,16 @@ impl<'a> Selection<'a> {
                 tracing::warn!("{reason}");
                 Ok(Vec::new())
             }
-            other => Ok(other?),
+            other => Ok(distinct(other?)),
         }
     }
+}
+
+/// The datasets without repetition: one that is in several of the collections is found in each.
+fn distinct(mut datasets: Vec<DatasetRef>) -> Vec<DatasetRef> {
+    let mut seen = HashSet::new();
+    datasets.retain(|dataset| seen.insert(dataset.id()));
+    datasets
 }
 
 /// These names and patterns, or the pattern that everything matches if there are none.

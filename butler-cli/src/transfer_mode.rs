@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Args)]
 pub(crate) struct Transfer {
     /// How files get to their place
-    #[arg(short, long, value_enum, ignore_case = true, default_value_t = Mode::Auto)]
+    #[arg(short, long, value_name = "MODE", value_enum, ignore_case = true, default_value_t = Mode::Auto)]
     transfer: Mode,
 }
 

@@ -25,7 +25,12 @@ pub(crate) struct Associate {
     filter: Filter,
 
     /// The most datasets; 0 is no limit, a negative number is one that is warned of
-    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
     limit: i64,
 }
 

@@ -35,7 +35,12 @@ pub(crate) struct CollectionChain {
     children: Vec<String>,
 
     /// The documentation of the chain, if it is new
-    #[arg(long, default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
     doc: String,
 
     #[command(flatten)]

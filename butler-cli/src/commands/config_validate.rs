@@ -18,11 +18,11 @@ pub(crate) struct ConfigValidate {
     quiet: bool,
 
     /// Check only what concerns these dataset types, separated by commas
-    #[arg(short, long, value_delimiter = ',')]
+    #[arg(short, long, value_name = "NAME", value_delimiter = ',')]
     dataset_type: Vec<String>,
 
     /// Dataset types that are passed over, separated by commas
-    #[arg(short, long, value_delimiter = ',')]
+    #[arg(short, long, value_name = "NAME", value_delimiter = ',')]
     ignore: Vec<String>,
 }
 

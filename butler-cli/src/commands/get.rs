@@ -9,7 +9,7 @@ use butler_core::error::Error;
 use clap::Args;
 use uuid::Uuid;
 
-use super::data_id::{KeyValue, key_value};
+use super::data_id::{KeyValue, key_value, value};
 use crate::failure::{Failure, Outcome};
 use crate::open;
 use crate::options::Repository;
@@ -28,7 +28,7 @@ pub(crate) struct Get {
     data_id: Vec<KeyValue>,
 
     /// With a dataset type: the collections to search, in order, separated by commas
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_name = "COLLECTION", value_delimiter = ',')]
     collections: Vec<String>,
 
     /// The file to write to [default: standard output]
@@ -61,7 +61,9 @@ impl Get {
                 self.dataset
             )));
         }
-        let data_id = self.data_id.iter().cloned();
+        let universe = butler.universe();
+        let pairs = self.data_id.iter();
+        let data_id = pairs.map(|(name, text)| (name, value(universe, name, text)));
         let found = butler.find_dataset(&self.dataset, data_id, Some(&self.collections), None);
         found.await?.ok_or_else(|| {
             let shown: Vec<String> = self

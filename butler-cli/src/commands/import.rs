@@ -29,7 +29,7 @@ pub(crate) struct Import {
     export_file: String,
 
     /// Dimensions and other elements whose records are passed over, separated by commas
-    #[arg(short, long, value_delimiter = ',')]
+    #[arg(short, long, value_name = "ELEMENT", value_delimiter = ',')]
     skip_dimensions: Vec<String>,
 
     #[command(flatten)]

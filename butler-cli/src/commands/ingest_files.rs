@@ -47,7 +47,7 @@ pub(crate) struct IngestFiles {
     formatter: Option<String>,
 
     /// How identifiers are made: at random, or from data ID and dataset type, or with the run too
-    #[arg(long, value_enum, ignore_case = true, default_value_t = IdMode::Unique)]
+    #[arg(long, value_name = "MODE", value_enum, ignore_case = true, default_value_t = IdMode::Unique)]
     id_generation_mode: IdMode,
 
     /// What all the data IDs have in common, separated by commas; it wins over the table

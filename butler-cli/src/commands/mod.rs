@@ -24,6 +24,7 @@ mod remove_collections;
 mod remove_dataset_type;
 mod remove_runs;
 mod retrieve_artifacts;
+mod serve;
 mod transfer_datasets;
 mod transfer_from;
 
@@ -83,6 +84,8 @@ pub(crate) enum Command {
     ConfigDump(config_dump::ConfigDump),
     /// Check the configuration of a repository
     ConfigValidate(config_validate::ConfigValidate),
+    /// Serve repositories over REST, for reading
+    Serve(serve::Serve),
     /// Write completions for a shell to standard output
     Completions(completions::Completions),
 }
@@ -115,6 +118,7 @@ impl Command {
             Self::TransferFrom(command) => command.run(bars).await,
             Self::ConfigDump(command) => command.run().await,
             Self::ConfigValidate(command) => command.run().await,
+            Self::Serve(command) => command.run().await,
             Self::Completions(command) => command.run(),
         }
     }

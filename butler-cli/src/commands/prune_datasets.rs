@@ -26,7 +26,7 @@ pub(crate) struct PruneDatasets {
     collections: Vec<String>,
 
     /// Names and glob patterns of dataset types, separated by commas [default: all]
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
     datasets: Vec<String>,
 
     /// Remove the datasets of a data ID in all the collections, not only that in the first one that

@@ -26,11 +26,17 @@ pub(crate) struct QueryCollections {
     glob: Vec<String>,
 
     /// Only collections of these types; may be given several times
-    #[arg(long, value_delimiter = ',', ignore_case = true, value_enum)]
+    #[arg(
+        long,
+        value_name = "TYPE",
+        value_delimiter = ',',
+        ignore_case = true,
+        value_enum
+    )]
     collection_type: Vec<TypeName>,
 
     /// How chains of collections are shown
-    #[arg(long, value_enum, ignore_case = true, default_value_t = Chains::Tree)]
+    #[arg(long, value_name = "SHAPE", value_enum, ignore_case = true, default_value_t = Chains::Tree)]
     chains: Chains,
 
     /// Also show the dataset types in each collection
@@ -40,6 +46,7 @@ pub(crate) struct QueryCollections {
     /// With --show-dataset-types, glob patterns of dataset types that are left out
     #[arg(
         long,
+        value_name = "PATTERN",
         value_delimiter = ',',
         default_value = "*_config,*_log,*_metadata,packages"
     )]

@@ -27,7 +27,7 @@ pub(crate) struct QueryDatasetTypes {
     verbose: bool,
 
     /// Only dataset types of which these collections hold, or once held, datasets
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
     collections: Vec<String>,
 
     #[command(flatten)]

@@ -19,11 +19,11 @@ pub(crate) struct QueryDimensionRecords {
     element: String,
 
     /// Only records with datasets of these types: names and glob patterns
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
     datasets: Vec<String>,
 
     /// With --datasets, the names and glob patterns of the collections they are in [default: all]
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
     collections: Vec<String>,
 
     /// An expression like that of SQL's WHERE over dimensions and their fields

@@ -1,13 +1,17 @@
 //! `butler retrieve-artifacts`.
 
-use butler_core::Error;
+use std::path::Path;
+
+use butler::{DatasetRef, Error, Repository};
+use butler_client::RemoteButler;
+use butler_direct::DirectButler;
 use butler_direct::datastores::RetrieveOptions;
-use butler_direct::resource::ResourcePath;
+use butler_direct::resource::{ResourcePath, TransferMode};
 use clap::Args;
 
 use crate::failure::{Failure, Outcome};
 use crate::open;
-use crate::options::{DatasetTypes, Filter, Limit, Order, Repository};
+use crate::options::{self, DatasetTypes, Filter, Limit, Order};
 use crate::output::{note, say};
 use crate::progress::Bars;
 use crate::select::Selection;
@@ -39,7 +43,7 @@ switch!(
 #[derive(Debug, Args)]
 pub(crate) struct RetrieveArtifacts {
     #[command(flatten)]
-    repository: Repository,
+    repository: options::Repository,
 
     /// The directory, or its address, that the files go to
     destination: String,
@@ -75,27 +79,50 @@ pub(crate) struct RetrieveArtifacts {
 
 impl RetrieveArtifacts {
     pub(crate) async fn run(self, bars: &Bars) -> Outcome {
-        let butler = open::direct(&self.repository.repo).await?;
+        let repository = open::repository(&self.repository.repo).await?;
         let search = Selection::new(&self.types.dataset_type, &self.filter, self.limit.limit)
             .order_by(&self.order.order_by)
             .with_dimension_records();
-        let datasets = search.run(&butler.reader()).await?;
+        let datasets = search.run(&repository.reader()).await?;
         if datasets.is_empty() {
             note("No datasets match.");
             return Ok(());
         }
-        let destination = ResourcePath::directory(&self.destination).map_err(Error::from)?;
-        let overwrite = self.clobber.get();
-        let exists = |error| match error {
+        let files = match &repository {
+            Repository::Direct(butler) => self.retrieve(butler, &datasets, bars).await,
+            Repository::Remote(butler) => self.download(butler, &datasets, bars).await,
+        };
+        let files = files.map_err(|error| match error {
             Error::FileExists(_) => Failure::from(error).hint("--clobber replaces files"),
             other => other.into(),
-        };
+        })?;
+        if self.zip.get() {
+            return say(format!("Zip file written to {}", files.join(", ")));
+        }
+        if self.verbose {
+            files.iter().try_for_each(say)?;
+        }
+        say(format!(
+            "Number of artifacts retrieved into destination {}: {}",
+            self.destination,
+            files.len()
+        ))
+    }
+
+    /// Brings files over from where they are; returns where they are now.
+    async fn retrieve(
+        &self,
+        butler: &DirectButler,
+        datasets: &[DatasetRef],
+        bars: &Bars,
+    ) -> butler::Result<Vec<String>> {
+        let destination = ResourcePath::directory(&self.destination)?;
+        let overwrite = self.clobber.get();
         if self.zip.get() {
             let file = butler
-                .retrieve_artifacts_zip(&datasets, &destination, overwrite, bars)
-                .await
-                .map_err(exists)?;
-            return say(format!("Zip file written to {file}"));
+                .retrieve_artifacts_zip(datasets, &destination, overwrite, bars)
+                .await?;
+            return Ok(vec![file.to_string()]);
         }
         let options = RetrieveOptions {
             mode: self.transfer.mode(),
@@ -105,18 +132,38 @@ impl RetrieveArtifacts {
             ..RetrieveOptions::default()
         };
         let files = butler
-            .retrieve_artifacts(&datasets, &destination, options, bars)
-            .await
-            .map_err(exists)?;
-        if self.verbose {
-            for file in files.keys() {
-                say(file.to_string())?;
-            }
+            .retrieve_artifacts(datasets, &destination, options, bars)
+            .await?;
+        Ok(files.keys().map(ToString::to_string).collect())
+    }
+
+    /// Downloads files from a server; returns where they are now.
+    async fn download(
+        &self,
+        butler: &RemoteButler,
+        datasets: &[DatasetRef],
+        bars: &Bars,
+    ) -> butler::Result<Vec<String>> {
+        let mode = self.transfer.mode();
+        if self.zip.get() || !matches!(mode, TransferMode::Auto | TransferMode::Copy) {
+            return Err(Error::InvalidArgument(
+                "files come from a server as they are, by download: --zip and other modes of \
+                 transfer than copy are not to be had"
+                    .to_owned(),
+            ));
         }
-        say(format!(
-            "Number of artifacts retrieved into destination {}: {}",
-            self.destination,
-            files.len()
-        ))
+        let options = butler_client::RetrieveOptions {
+            preserve_path: self.preserve_path.get(),
+            overwrite: self.clobber.get(),
+            write_index: true,
+            ..butler_client::RetrieveOptions::default()
+        };
+        let files = butler
+            .retrieve_artifacts(datasets, Path::new(&self.destination), options, bars)
+            .await?;
+        Ok(files
+            .keys()
+            .map(|file| file.display().to_string())
+            .collect())
     }
 }

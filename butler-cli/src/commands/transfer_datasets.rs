@@ -1,7 +1,7 @@
 //! `butler transfer-datasets`.
 
 use butler_core::datasets::DatasetRef;
-use butler_direct::DirectButler;
+use butler_core::transfer::TransferSource;
 use butler_direct::ops::transfer::TransferOptions;
 use clap::Args;
 
@@ -59,7 +59,7 @@ impl How {
     /// Transfers datasets, and says how many.
     pub(super) async fn transfer(
         &self,
-        source: &DirectButler,
+        source: &dyn TransferSource,
         destination: &str,
         datasets: &[DatasetRef],
         bars: &Bars,
@@ -88,13 +88,13 @@ impl How {
 
 impl TransferDatasets {
     pub(crate) async fn run(self, bars: &Bars) -> Outcome {
-        let source = open::direct(&self.source).await?;
+        let source = open::repository(&self.source).await?;
         let search = Selection::new(&self.types.dataset_type, &self.filter, self.limit.limit)
             .order_by(&self.order.order_by)
             .with_dimension_records();
         let datasets = search.run(&source.reader()).await?;
         self.how
-            .transfer(&source, &self.dest, &datasets, bars)
+            .transfer(source.source(), &self.dest, &datasets, bars)
             .await
     }
 }

@@ -3,7 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use butler_core::registry::Registry;
 use clap::Args;
 use uuid::Uuid;
 
@@ -40,7 +39,7 @@ impl TransferFrom {
         ids.extend(self.listed()?);
         ids.sort_unstable();
         ids.dedup();
-        let source = open::direct(&self.source).await?;
+        let source = open::repository(&self.source).await?;
         let mut found = source.registry().datasets(&ids).await?;
         if let Some(missing) = ids.iter().find(|id| !found.contains_key(id)) {
             return Err(Failure::new(format!(
@@ -51,7 +50,7 @@ impl TransferFrom {
         }
         let datasets: Vec<_> = ids.iter().filter_map(|id| found.remove(id)).collect();
         self.how
-            .transfer(&source, &self.repository.repo, &datasets, bars)
+            .transfer(source.source(), &self.repository.repo, &datasets, bars)
             .await
     }
 

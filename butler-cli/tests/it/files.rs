@@ -21,6 +21,13 @@ fn datasets_are_fetched_by_data_id_into_files() {
 }
 
 #[test]
+fn datasets_are_fetched_by_alternative_keys() {
+    let place = Place::filled();
+    let done = place.succeed("get repo document instrument=Cam detector=Ba --collections docs");
+    assert_eq!(done.text(), "{\"name\": \"ten\"}\n");
+}
+
+#[test]
 fn absent_datasets_are_reported() {
     let place = Place::filled();
     assert_command!(
@@ -41,15 +48,15 @@ fn artifacts_are_retrieved_with_their_paths() {
     assert_command!(
         "retrieve",
         place,
-        "retrieve-artifacts repo out -d document --collections docs"
+        "retrieve-artifacts repo out -d document --collections docs -t copy"
     );
     assert!(place.path().join("out/_butler_zip_index.json").exists());
     assert_command!(
         "retrieve_again",
         place,
-        "retrieve-artifacts repo out -d document --collections docs"
+        "retrieve-artifacts repo out -d document --collections docs -t copy"
     );
-    place.succeed("retrieve-artifacts repo out -d document --collections docs --clobber");
+    place.succeed("retrieve-artifacts repo out -d document --collections docs -t copy --clobber");
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn every_sub_command_explains_its_options() {
         "remove-dataset-type",
         "remove-runs",
         "retrieve-artifacts",
+        "serve",
         "transfer-datasets",
         "transfer-from",
     ] {

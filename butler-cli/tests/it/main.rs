@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod changing;
+mod comparing;
 mod failing;
 mod files;
 mod formats;

@@ -80,26 +80,7 @@ impl Place {
 
     /// Runs `butler`, and gives it an answer to what it asks.
     pub(crate) fn answer(&self, line: &str, answer: &str) -> Done {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_butler"))
-            .args(words(line))
-            .current_dir(self.path())
-            .env_clear()
-            .env("HOME", self.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        // A command that asks nothing does not read.
-        let _ = stdin.write_all(answer.as_bytes());
-        drop(stdin);
-        let output = child.wait_with_output().unwrap();
-        Done {
-            status: output.status.code().unwrap(),
-            stdout: output.stdout,
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        run_in(self.path(), &words(line), answer)
     }
 
     /// Runs `butler`, which must succeed.
@@ -124,8 +105,32 @@ impl Place {
     }
 }
 
-/// The words of a line.
-fn words(line: &str) -> Vec<String> {
+/// Runs `butler` with these words in a directory that is its home, too.
+pub(crate) fn run_in(directory: &Path, words: &[String], answer: &str) -> Done {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_butler"))
+        .args(words)
+        .current_dir(directory)
+        .env_clear()
+        .env("HOME", directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // A command that asks nothing does not read.
+    let _ = stdin.write_all(answer.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    Done {
+        status: output.status.code().unwrap(),
+        stdout: output.stdout,
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// The words of a line, separated by blanks outside of double quotes.
+pub(crate) fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quoted = false;
     for character in line.chars() {
