@@ -2,7 +2,7 @@
 
 Usage: ``make_repo.py ROOT [--db URL --namespace NAME] [--data FILE,FILE…] [--datastore KIND] [--s3 s3://…]
 [--with-files] [--python-formats] [--no-collections] [--collections MANAGER]
-[--obscore]``.
+[--datasets VERSION] [--obscore]``.
 
 ``--data``
     Files of the package's ``registry_data``, imported in this order and without a datastore. ``all`` (the default)
@@ -18,6 +18,9 @@ Usage: ``make_repo.py ROOT [--db URL --namespace NAME] [--data FILE,FILE…] [--
 
 ``--collections``
     ``numbers`` (default) or ``names``: what tables refer to collections by.
+
+``--datasets``
+    The version of the tables of datasets, the newest by default: 1.0.0 or 2.0.0.
 
 ``--obscore``
     Adds the manager that keeps an ObsCore table of the datasets of type ``bias``.
@@ -64,6 +67,7 @@ ALL_DATA = [
 FILE_DATASTORE = "lsst.daf.butler.datastores.fileDatastore.FileDatastore"
 MEMORY_DATASTORE = "lsst.daf.butler.datastores.inMemoryDatastore.InMemoryDatastore"
 CHAINED_DATASTORE = "lsst.daf.butler.datastores.chainedDatastore.ChainedDatastore"
+DATASETS = "lsst.daf.butler.registry.datasets.byDimensions.ByDimensionsDatasetRecordStorageManagerUUID"
 NAME_KEYS = "lsst.daf.butler.registry.collections.nameKey.NameKeyCollectionManager"
 OBSCORE = "lsst.daf.butler.registry.obscore.ObsCoreLiveTableManager"
 OBSCORE_SETTINGS = {
@@ -105,6 +109,8 @@ def configuration(arguments):
         config["registry", "namespace"] = arguments.namespace
     if arguments.collections == "names":
         config["registry", "managers", "collections"] = NAME_KEYS
+    if arguments.datasets:
+        config["registry", "managers", "datasets"] = {"cls": DATASETS, "schema_version": arguments.datasets}
     if arguments.obscore:
         config["registry", "managers", "obscore"] = {"cls": OBSCORE, "config": OBSCORE_SETTINGS}
     match arguments.datastore:
@@ -325,6 +331,7 @@ def main():
     parser.add_argument("--with-files", action="store_true")
     parser.add_argument("--python-formats", action="store_true")
     parser.add_argument("--no-collections", action="store_true")
+    parser.add_argument("--datasets", help="version of the tables of datasets")
     parser.add_argument("--obscore", action="store_true")
     parser.add_argument("--collections", default="numbers", choices=["numbers", "names"])
     arguments = parser.parse_args()

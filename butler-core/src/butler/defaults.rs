@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::dimensions::{DataCoordinate, DataIdValue, DimensionGroup};
+use crate::dimensions::{DataCoordinate, DataIdValue, DimensionGroup, DimensionUniverse};
 use crate::error::{Error, Result};
 use crate::registry::Registry;
 
@@ -40,6 +40,16 @@ pub struct ButlerDefaults {
 }
 
 impl ButlerDefaults {
+    /// No defaults at all.
+    #[must_use]
+    pub fn none(universe: DimensionUniverse) -> Self {
+        Self {
+            collections: Vec::new(),
+            run: None,
+            data_id: DataCoordinate::empty(universe),
+        }
+    }
+
     /// Checks what the caller gave, and infers the rest. Collections that do not exist (yet) are
     /// allowed; nothing is inferred from them.
     ///

@@ -1,7 +1,7 @@
 //! Which datasets a datastore takes.
 
 use super::Entity;
-use crate::config::{Config, LookupSet};
+use crate::config::{Config, LookupKey, LookupSet};
 use crate::dimensions::DimensionUniverse;
 use crate::error::{Error, Result};
 use crate::yaml::Value;
@@ -40,7 +40,7 @@ impl Constraints {
             accept: read("accept")?,
             reject: read("reject")?,
         };
-        let all = crate::config::LookupKey::name(ALL);
+        let all = LookupKey::name(ALL);
         if constraints.accept.contains(&all) && constraints.reject.contains(&all) {
             return Err(Error::Validation(
                 "datastore constraints both accept and reject 'all'; keep one of them".into(),
@@ -66,5 +66,11 @@ impl Constraints {
             return false;
         }
         self.accept.is_empty() || self.accept.contains_any(&everything)
+    }
+
+    /// All keys but the one for everything, in no particular order.
+    pub fn lookup_keys(&self) -> impl Iterator<Item = &LookupKey> {
+        let keys = self.accept.iter().chain(self.reject.iter());
+        keys.filter(|key| !key.is_name(ALL))
     }
 }

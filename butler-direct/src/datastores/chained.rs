@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use butler_core::datasets::{DatasetId, DatasetRef, DatasetType, DatastoreRecords, FileDataset};
+use butler_core::config::LookupKey;
+use butler_core::datasets::{DatasetId, DatasetRef, DatastoreRecords, FileDataset};
 use butler_core::datastore::{
     ArtifactIndexInfo, Constraints, DatasetUris, Datastore, DatastoreRecordData, DatastoreWriter,
-    StoredFile, ZIP_INDEX_NAME,
+    Entity, StoredFile, ZIP_INDEX_NAME,
 };
 use butler_core::error::{Error, Result};
 use butler_core::progress::Progress;
@@ -594,16 +595,20 @@ impl DirectDatastore for ChainedDatastore {
         Ok(())
     }
 
-    fn validate(&self, dataset_types: &[DatasetType]) -> Result<()> {
-        let faults: Vec<String> = self
-            .links
-            .iter()
-            .filter_map(|link| link.datastore.validate(dataset_types).err())
-            .map(|error| error.to_string())
-            .collect();
-        if faults.is_empty() {
-            return Ok(());
+    fn faults(&self, entities: &[Entity<'_>]) -> Vec<String> {
+        let links = self.links.iter();
+        links
+            .flat_map(|link| link.datastore.faults(entities))
+            .collect()
+    }
+
+    fn lookup_keys(&self) -> Vec<LookupKey> {
+        let mut keys: Vec<LookupKey> = self.constraints.lookup_keys().cloned().collect();
+        for link in &self.links {
+            let own = link.constraints.iter().flat_map(Constraints::lookup_keys);
+            keys.extend(own.cloned());
+            keys.extend(link.datastore.lookup_keys());
         }
-        Err(Error::Validation(faults.join("\n")))
+        keys
     }
 }

@@ -5,10 +5,11 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use butler_core::config::Config;
-use butler_core::datasets::{DatasetId, DatasetRef, DatasetType, FileDataset};
+use butler_core::config::{Config, LookupKey};
+use butler_core::datasets::{DatasetId, DatasetRef, FileDataset};
 use butler_core::datastore::{
     ArtifactIndexInfo, Constraints, DatasetUris, Datastore, DatastoreRecordData, DatastoreWriter,
+    Entity,
 };
 use butler_core::error::{Error, Result};
 use butler_core::progress::Progress;
@@ -451,7 +452,11 @@ impl DirectDatastore for InMemoryDatastore {
         Ok(())
     }
 
-    fn validate(&self, _: &[DatasetType]) -> Result<()> {
-        Ok(())
+    fn faults(&self, _: &[Entity<'_>]) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn lookup_keys(&self) -> Vec<LookupKey> {
+        self.shared.constraints.lookup_keys().cloned().collect()
     }
 }

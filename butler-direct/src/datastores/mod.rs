@@ -25,4 +25,4 @@ pub use memory::InMemoryDatastore;
 pub use put_data::PutData;
 pub use staged::Staged;
 pub use store::{DirectDatastore, IngestOptions, RetrieveOptions, SharedDatastore, TransferFile};
-pub(crate) use zip_index::read_zip_index;
+pub(crate) use zip_index::{index_below, read_zip_index};

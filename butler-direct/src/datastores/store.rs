@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use butler_core::config::LookupKey;
 use butler_core::datasets::{DatasetId, DatasetRef, FileDataset};
 use butler_core::datastore::{
-    ArtifactIndexInfo, DatastoreRecordData, DatastoreWriter, StoredFileInfo,
+    ArtifactIndexInfo, DatastoreRecordData, DatastoreWriter, Entity, StoredFileInfo,
 };
 use butler_core::error::{Error, Result};
 use butler_core::progress::{NoProgress, Progress};
@@ -284,9 +285,9 @@ pub trait DirectDatastore: DatastoreWriter {
     /// Any database error.
     async fn forget(&self, transaction: &mut RegistryTransaction, ids: &[DatasetId]) -> Result<()>;
 
-    /// Checks that the templates and formatters suit these dataset types.
-    ///
-    /// # Errors
-    /// [`Error::Validation`](butler_core::Error::Validation) lists everything that is wrong.
-    fn validate(&self, dataset_types: &[butler_core::datasets::DatasetType]) -> Result<()>;
+    /// What is wrong with the templates and formatters for these datasets and dataset types.
+    fn faults(&self, entities: &[Entity<'_>]) -> Vec<String>;
+
+    /// The keys by which the configuration tells datasets apart; some may come several times.
+    fn lookup_keys(&self) -> Vec<LookupKey>;
 }

@@ -11,7 +11,7 @@ use crate::resource::{ResourcePath, Resources};
 ///
 /// # Errors
 /// [`Error::Internal`] if a file does not lie below the root.
-pub(super) fn index_below<'a>(
+pub(crate) fn index_below<'a>(
     root: &ResourcePath,
     datasets: &'a [DatasetRef],
     artifacts: &'a IndexMap<ResourcePath, ArtifactIndexInfo>,

@@ -83,15 +83,21 @@ impl Row {
             .ok_or_else(|| self.unexpected_null(index))
     }
 
-    /// A dataset ID.
-    pub fn uuid(&self, index: usize) -> Result<Uuid> {
+    /// A dataset ID, or `None` for NULL.
+    pub fn opt_uuid(&self, index: usize) -> Result<Option<Uuid>> {
         match self {
             Self::Postgres(row) => get(row, index),
             Self::Sqlite(_) => {
-                let text = self.text(index)?;
-                Uuid::try_parse(text).map_err(|e| self.decode_error(index, Box::new(e)))
+                let id = self.opt_text(index)?.map(Uuid::try_parse).transpose();
+                id.map_err(|e| self.decode_error(index, Box::new(e)))
             }
         }
+    }
+
+    /// A dataset ID that is never NULL.
+    pub fn uuid(&self, index: usize) -> Result<Uuid> {
+        self.opt_uuid(index)?
+            .ok_or_else(|| self.unexpected_null(index))
     }
 
     /// A timespan, or `None` for NULL. It takes one column on PostgreSQL and two on SQLite,

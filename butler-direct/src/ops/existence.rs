@@ -2,30 +2,11 @@
 
 use std::collections::HashMap;
 
+pub use butler_core::butler::Existence;
 use butler_core::datasets::{DatasetId, DatasetRef};
 use butler_core::error::Result;
-use butler_core::registry::Registry;
 
 use crate::butler::DirectButler;
-
-/// What is known of a dataset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Existence {
-    /// The registry has it.
-    pub recorded: bool,
-    /// The datastore has records of its files.
-    pub stored: bool,
-    /// Its files are there; none if nobody looked.
-    pub artifact: Option<bool>,
-}
-
-impl Existence {
-    /// Whether the dataset can be used: registry and datastore know it, and nobody has found its
-    /// files missing.
-    pub fn is_complete(self) -> bool {
-        self.recorded && self.stored && self.artifact != Some(false)
-    }
-}
 
 impl DirectButler {
     /// What is known of each dataset; with `look`, files are looked for.
@@ -37,25 +18,7 @@ impl DirectButler {
         datasets: &[DatasetRef],
         look: bool,
     ) -> Result<HashMap<DatasetId, Existence>> {
-        let ids: Vec<DatasetId> = datasets.iter().map(DatasetRef::id).collect();
-        let recorded = self.registry().datasets(&ids).await?;
-        let stored = self.datastore().knows(&ids).await?;
-        let files = if look {
-            Some(self.datastore().exists(datasets).await?)
-        } else {
-            None
-        };
-        Ok(ids
-            .into_iter()
-            .map(|id| {
-                let existence = Existence {
-                    recorded: recorded.contains_key(&id),
-                    stored: stored.contains(&id),
-                    artifact: files.as_ref().map(|files| files.contains(&id)),
-                };
-                (id, existence)
-            })
-            .collect())
+        self.reader().exists(datasets, look).await
     }
 
     /// Whether the datastore has records of each dataset, without looking for files.
@@ -63,11 +26,6 @@ impl DirectButler {
     /// # Errors
     /// Any database error.
     pub async fn stored_many(&self, datasets: &[DatasetRef]) -> Result<HashMap<DatasetId, bool>> {
-        let ids: Vec<DatasetId> = datasets.iter().map(DatasetRef::id).collect();
-        let stored = self.datastore().knows(&ids).await?;
-        Ok(ids
-            .into_iter()
-            .map(|id| (id, stored.contains(&id)))
-            .collect())
+        self.reader().stored_many(datasets).await
     }
 }

@@ -11,10 +11,24 @@ use butler_core::progress::Progress;
 use butler_core::registry::Registry;
 
 use super::definitions::register_runs;
+use super::records::GatheredRecords;
 use super::settle::settle;
 use crate::butler::DirectButler;
 use crate::datastores::{IngestOptions, Staged, read_zip_index};
 use crate::resource::{ResourcePath, TransferMode};
+
+/// How a zip file of datasets is taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct IngestZipOptions {
+    /// How the file gets into the datastore; none if it is in it already.
+    pub mode: Option<TransferMode>,
+    /// Whether it is no error if all datasets are stored already.
+    pub skip_existing: bool,
+    /// Insert the dimension records that the file has and the repository has not.
+    pub transfer_dimensions: bool,
+    /// Check everything, but change nothing.
+    pub dry_run: bool,
+}
 
 impl DirectButler {
     /// Takes files in. Dataset types and runs are registered as needed; datasets keep the
@@ -60,7 +74,8 @@ impl DirectButler {
             .await?;
         let outcome = async {
             self.refuse_rejected(&staged, &wanted, &refs)?;
-            self.record(&staged, &types, &refs).await
+            self.record(&staged, &types, &refs, &GatheredRecords::default())
+                .await
         }
         .await;
         settle(staged, outcome).await?;
@@ -69,7 +84,7 @@ impl DirectButler {
 
     /// Takes in a zip file that [`retrieve_artifacts`](Self::retrieve_artifacts) with an index, or
     /// the reference, has made. Dataset types and runs are registered as needed. Returns how many
-    /// datasets are new; with `skip_existing` that is none if all are stored already.
+    /// datasets are new: none if all are stored already and that is to be no error.
     ///
     /// # Errors
     /// As for [`ingest`](Self::ingest); [`Error::InvalidArgument`] if some datasets of the file are
@@ -77,8 +92,7 @@ impl DirectButler {
     pub async fn ingest_zip(
         &self,
         archive: &ResourcePath,
-        mode: Option<TransferMode>,
-        skip_existing: bool,
+        options: IngestZipOptions,
     ) -> Result<usize> {
         self.require_writeable()?;
         let index = read_zip_index(self.resources(), archive).await?;
@@ -86,7 +100,7 @@ impl DirectButler {
         let ids: Vec<DatasetId> = refs.iter().map(DatasetRef::id).collect();
         let known = self.datastore().knows(&ids).await?;
         if !known.is_empty() {
-            if !skip_existing {
+            if !options.skip_existing {
                 return Err(stored_already(known.len(), &archive.to_string()));
             }
             if known.len() < ids.len() {
@@ -100,8 +114,25 @@ impl DirectButler {
             return Ok(0);
         }
         let types = self.new_dataset_types(&refs, true).await?;
-        let staged = self.datastore().stage_ingest_zip(archive, mode).await?;
-        let outcome = self.record(&staged, &types, &refs).await;
+        if options.dry_run {
+            return Ok(refs.len());
+        }
+        let mut records = GatheredRecords::default();
+        if options.transfer_dimensions {
+            let attached = refs
+                .iter()
+                .filter_map(|dataset| dataset.data_id().records());
+            for record in attached.flatten().filter_map(|(_, record)| record) {
+                if record.element().has_own_table() {
+                    records.add(Arc::clone(record));
+                }
+            }
+        }
+        let staged = self
+            .datastore()
+            .stage_ingest_zip(archive, options.mode)
+            .await?;
+        let outcome = self.record(&staged, &types, &refs, &records).await;
         settle(staged, outcome).await?;
         Ok(refs.len())
     }
@@ -164,10 +195,12 @@ impl DirectButler {
         staged: &Staged,
         types: &[Arc<DatasetType>],
         refs: &[DatasetRef],
+        records: &GatheredRecords,
     ) -> Result<()> {
         let mut transaction = self.registry().begin().await?;
         transaction.register_dataset_types(types).await?;
         register_runs(&mut transaction, refs, &HashMap::new()).await?;
+        records.insert(&mut transaction, self.universe()).await?;
         transaction.import_datasets(refs).await?;
         staged.record(&mut transaction).await?;
         transaction.commit().await

@@ -11,5 +11,7 @@ pub mod ingest;
 pub mod prune;
 pub mod put;
 pub mod records;
+pub mod retrieve_zip;
 mod settle;
 pub mod transfer;
+pub mod validate;

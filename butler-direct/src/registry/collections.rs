@@ -100,7 +100,11 @@ impl CollectionTree {
         Ok(result)
     }
 
-    pub(super) fn from_rows(keys: CollectionKeys, rows: &[Row]) -> Result<Self> {
+    /// Makes a tree of rows with the columns of [`Context::collection_tree`].
+    pub(super) fn from_rows<'r>(
+        keys: CollectionKeys,
+        rows: impl IntoIterator<Item = &'r Row>,
+    ) -> Result<Self> {
         let mut tree = Self::default();
         let mut chains: HashMap<CollectionKey, Vec<(i64, Arc<str>)>> = HashMap::new();
         for row in rows {
@@ -178,33 +182,45 @@ impl Context {
         session: &mut Session,
         names: &[S],
     ) -> Result<CollectionTree> {
-        let database = &self.database;
+        let sql = format!(
+            "WITH RECURSIVE {} SELECT key, name, type, parent, position FROM tree",
+            self.collection_tree(1)
+        );
+        let names = Param::Texts(names.iter().map(|name| name.as_ref().into()).collect());
+        CollectionTree::from_rows(self.keys(), &session.fetch_all(&sql, &[names]).await?)
+    }
+
+    /// What follows `WITH RECURSIVE` in a statement that needs a table `tree` of the collections
+    /// whose names are bound to a parameter, and of all that is below them: `key`, `name`, `type`,
+    /// and for each place in a chain `parent` (the chain's key) and `position`.
+    pub(super) fn collection_tree(&self, names: usize) -> String {
+        let (database, keys) = (&self.database, self.keys());
         let (collection, chain) = (
             database.table("collection"),
             database.table("collection_chain"),
         );
-        let keys = self.keys();
-        let key = keys.column();
-        let (no_parent, parent) = (keys.null(database.dialect()), keys.cast("l.parent"));
         let no_place = match database.dialect() {
             Dialect::Postgres => "NULL::smallint",
             Dialect::Sqlite => "NULL",
         };
         // UNION, not UNION ALL: a chain reached by two ways is expanded once.
-        let sql = format!(
-            "WITH RECURSIVE tree(key, name, type, parent, position) AS (
-             SELECT {key}, name, type, {no_parent}, {no_place}
-               FROM {collection} WHERE {}
-             UNION
-             SELECT c.{key}, c.name, c.type, {parent}, l.position
-               FROM tree JOIN {chain} AS l ON l.parent = tree.key
-                         JOIN {collection} AS c ON c.{key} = l.child
-         )
-         SELECT key, name, type, parent, position FROM tree",
-            database.in_ids("name", 1)
-        );
-        let names = Param::Texts(names.iter().map(|name| name.as_ref().into()).collect());
-        CollectionTree::from_rows(keys, &session.fetch_all(&sql, &[names]).await?)
+        format!(
+            "below(key, parent, position) AS (
+                 SELECT {}, {}, {no_place} FROM {collection} WHERE {}
+                 UNION
+                 SELECT {}, {}, l.position FROM below JOIN {chain} AS l ON l.parent = below.key
+             ),
+             tree(key, name, type, parent, position) AS (
+                 SELECT below.key, c.name, c.type, below.parent, below.position
+                   FROM below JOIN {collection} AS c ON c.{} = below.key
+             )",
+            keys.cast(keys.column()),
+            keys.null(database.dialect()),
+            database.in_ids("name", names),
+            keys.cast("l.child"),
+            keys.cast("l.parent"),
+            keys.column()
+        )
     }
 
     /// Fetches all collections.

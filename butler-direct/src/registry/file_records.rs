@@ -173,57 +173,6 @@ async fn known(session: &mut Session, table: &str, ids: &[Uuid]) -> Result<HashS
     Ok(found)
 }
 
-async fn live_paths(
-    session: &mut Session,
-    table: &str,
-    datastore: &str,
-    paths: &[Arc<str>],
-) -> Result<HashMap<String, Uuid>> {
-    let sql = format!(
-        "SELECT r.path, r.dataset_id FROM {} AS r WHERE {} AND NOT EXISTS (
-             SELECT 1 FROM {} AS t WHERE t.dataset_id = r.dataset_id AND t.datastore_name = {})",
-        session.database().table(table),
-        session.database().in_ids("r.path", 1),
-        session.database().table("dataset_location_trash"),
-        session.dialect().placeholder(2)
-    );
-    let mut live = HashMap::new();
-    for batch in paths.chunks(BATCH) {
-        let params = [Param::Texts(batch.to_vec()), Param::from(datastore)];
-        for row in session.fetch_all(&sql, &params).await? {
-            live.insert(row.text(0)?.to_owned(), row.uuid(1)?);
-        }
-    }
-    Ok(live)
-}
-
-async fn trashed(
-    session: &mut Session,
-    datastore: &str,
-    only: Option<&[Uuid]>,
-) -> Result<Vec<Uuid>> {
-    let database = session.database();
-    let mut sql = format!(
-        "SELECT dataset_id FROM {} WHERE datastore_name = {}",
-        database.table("dataset_location_trash"),
-        database.dialect().placeholder(1)
-    );
-    let Some(only) = only else {
-        let rows = session.fetch_all(&sql, &[Param::from(datastore)]).await?;
-        return rows.iter().map(|row| Ok(row.uuid(0)?)).collect();
-    };
-    sql.push_str(" AND ");
-    sql.push_str(&database.in_ids("dataset_id", 2));
-    let mut found = Vec::new();
-    for batch in only.chunks(BATCH) {
-        let params = [Param::from(datastore), Param::Uuids(batch.to_vec())];
-        for row in session.fetch_all(&sql, &params).await? {
-            found.push(row.uuid(0)?);
-        }
-    }
-    Ok(found)
-}
-
 impl RegistryTransaction {
     /// Writes file records into an opaque table made from
     /// [`file_records_table`](super::locations::file_records_table).
@@ -269,29 +218,6 @@ impl RegistryTransaction {
         }
         Ok(deleted)
     }
-
-    /// Which of these paths, exactly as recorded, belong to datasets that are not in the trash of
-    /// the datastore, with one of those datasets.
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn live_file_paths(
-        &mut self,
-        table: &str,
-        datastore: &str,
-        paths: &[Arc<str>],
-    ) -> Result<HashMap<String, Uuid>> {
-        live_paths(self.session(), table, datastore, paths).await
-    }
-
-    /// Which of these datasets are in the trash of a datastore.
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn in_trash(&mut self, datastore: &str, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
-        let found = trashed(self.session(), datastore, Some(ids)).await?;
-        Ok(found.into_iter().collect())
-    }
 }
 
 impl SqlRegistry {
@@ -319,29 +245,5 @@ impl SqlRegistry {
             return Ok(HashSet::new());
         }
         known(&mut self.database().read().await?, table, ids).await
-    }
-
-    /// As [`RegistryTransaction::live_file_paths`].
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn live_file_paths(
-        &self,
-        table: &str,
-        datastore: &str,
-        paths: &[Arc<str>],
-    ) -> Result<HashMap<String, Uuid>> {
-        if paths.is_empty() {
-            return Ok(HashMap::new());
-        }
-        live_paths(&mut self.database().read().await?, table, datastore, paths).await
-    }
-
-    /// IDs of datasets in a datastore's trash, without locking them; with `only`, none but those.
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn trashed(&self, datastore: &str, only: Option<&[Uuid]>) -> Result<Vec<Uuid>> {
-        trashed(&mut self.database().read().await?, datastore, only).await
     }
 }

@@ -1,10 +1,5 @@
-//! Where datasets are stored: `dataset_location`, its trash, and the opaque tables in which
-//! datastores keep their records.
-//!
-//! Deleting a file takes two steps. First the dataset's location moves to the trash, in one
-//! transaction with whatever else is done to the dataset. Then, outside any transaction, files of
-//! what is in the trash are deleted, and their records with them. A crash in between leaves
-//! entries in the trash, which the next emptying finds.
+//! Where datasets are stored: `dataset_location`, and the opaque tables in which datastores keep
+//! their records.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +9,7 @@ use uuid::Uuid;
 use super::context::Context;
 use crate::db::bulk::{self, BulkColumn, OnConflict};
 use crate::db::schema::{Field, SqlType, TableSpec};
-use crate::db::{Dialect, Param, Session, SqlErrorKind, references};
+use crate::db::{Param, Session, SqlErrorKind, references};
 
 /// IDs handled by one statement.
 const BATCH: usize = 50_000;
@@ -164,96 +159,12 @@ impl Context {
         datastore: &str,
         ids: &[Uuid],
     ) -> Result<()> {
-        self.delete_rows(session, "dataset_location", datastore, ids)
-            .await
-    }
-
-    /// Moves locations of datasets to the trash; datasets that the datastore does not store are
-    /// passed over.
-    pub(super) async fn move_to_trash(
-        &self,
-        session: &mut Session,
-        datastore: &str,
-        ids: &[Uuid],
-    ) -> Result<()> {
-        let location = self.database.table("dataset_location");
-        let trash = self.database.table("dataset_location_trash");
-        let dialect = self.database.dialect();
-        let one = dialect.placeholder(1);
-        let in_ids = self.database.in_ids("dataset_id", 2);
-        for batch in ids.chunks(BATCH) {
-            let params = [Param::from(datastore), Param::Uuids(batch.to_vec())];
-            match dialect {
-                Dialect::Postgres => {
-                    let sql = format!(
-                        "WITH moved AS (
-                             DELETE FROM {location} WHERE datastore_name = {one} AND {in_ids}
-                             RETURNING datastore_name, dataset_id)
-                         INSERT INTO {trash} (datastore_name, dataset_id)
-                         SELECT datastore_name, dataset_id FROM moved ON CONFLICT DO NOTHING"
-                    );
-                    session.execute(&sql, &params).await?;
-                }
-                Dialect::Sqlite => {
-                    let sql = format!(
-                        "INSERT INTO {trash} (datastore_name, dataset_id)
-                         SELECT datastore_name, dataset_id FROM {location}
-                          WHERE datastore_name = {one} AND {in_ids} ON CONFLICT DO NOTHING"
-                    );
-                    session.execute(&sql, &params).await?;
-                    let sql =
-                        format!("DELETE FROM {location} WHERE datastore_name = {one} AND {in_ids}");
-                    session.execute(&sql, &params).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// IDs of datasets in a datastore's trash, at most `limit`, locked on PostgreSQL so that two
-    /// emptyings take different ones. With `only`, none but those.
-    pub(super) async fn trashed(
-        &self,
-        session: &mut Session,
-        datastore: &str,
-        only: Option<&[Uuid]>,
-        limit: usize,
-    ) -> Result<Vec<Uuid>> {
-        let dialect = self.database.dialect();
-        let lock = match dialect {
-            Dialect::Postgres => " FOR UPDATE SKIP LOCKED",
-            Dialect::Sqlite => "",
-        };
-        let mut params = vec![Param::from(datastore)];
-        let filter = match only {
-            Some(ids) => {
-                params.push(Param::Uuids(ids.to_vec()));
-                format!(" AND {}", self.database.in_ids("dataset_id", 2))
-            }
-            None => String::new(),
-        };
-        let sql = format!(
-            "SELECT dataset_id FROM {} WHERE datastore_name = {}{filter} LIMIT {limit}{lock}",
-            self.database.table("dataset_location_trash"),
-            dialect.placeholder(1)
-        );
-        let rows = session.fetch_all(&sql, &params).await?;
-        rows.iter().map(|row| Ok(row.uuid(0)?)).collect()
-    }
-
-    /// Takes datasets out of the trash.
-    pub(super) async fn delete_trash(
-        &self,
-        session: &mut Session,
-        datastore: &str,
-        ids: &[Uuid],
-    ) -> Result<()> {
-        self.delete_rows(session, "dataset_location_trash", datastore, ids)
+        self.delete_location_rows(session, "dataset_location", datastore, ids)
             .await
     }
 
     /// Deletes a datastore's rows about datasets from one of the two tables of locations.
-    async fn delete_rows(
+    pub(super) async fn delete_location_rows(
         &self,
         session: &mut Session,
         table: &str,

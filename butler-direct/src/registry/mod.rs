@@ -24,6 +24,7 @@ mod sql_writer;
 mod summaries;
 pub mod tables;
 mod transaction;
+pub mod trash;
 pub mod versions;
 
 pub use collection_keys::{CollectionKey, CollectionKeys};

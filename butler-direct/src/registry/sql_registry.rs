@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::collection_keys::CollectionKey;
 use super::collections::{CollectionRecord, CollectionTree};
 use super::context::Context;
-use super::datasets::lookup::Search;
+use super::datasets::find::Search;
 use super::overrides::DatasetTypeOverrides;
 use super::summaries::SummaryRecord;
 use super::transaction::RegistryTransaction;
@@ -441,15 +441,10 @@ impl Registry for SqlRegistry {
             .context
             .remembered_dataset_type(&mut session, parent)
             .await?;
-        let tree = self
-            .context
-            .fetch_collections(&mut session, collections)
-            .await?;
-        let flat = tree.flatten(collections, false)?;
         for _ in 0..ATTEMPTS {
             let found = self
                 .context
-                .find_dataset(&mut session, &record, data_id, &flat, timespan)
+                .find_dataset(&mut session, &record, data_id, collections, timespan)
                 .await?;
             match (found, component) {
                 (Search::Found(dataset), Some(name)) => {

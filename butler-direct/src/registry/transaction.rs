@@ -417,38 +417,18 @@ impl RegistryTransaction {
             .await
     }
 
-    /// Moves locations of datasets to the trash.
+    /// Deletes a datastore's rows about datasets from one of the two tables of locations.
     ///
     /// # Errors
     /// Any database error.
-    pub async fn move_to_trash(&mut self, datastore: &str, ids: &[Uuid]) -> Result<()> {
-        self.context
-            .move_to_trash(&mut self.session, datastore, ids)
-            .await
-    }
-
-    /// IDs of datasets in a datastore's trash, at most `limit`; with `only`, none but those.
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn trashed(
+    pub(super) async fn delete_locations(
         &mut self,
+        table: &str,
         datastore: &str,
-        only: Option<&[Uuid]>,
-        limit: usize,
-    ) -> Result<Vec<Uuid>> {
+        ids: &[Uuid],
+    ) -> Result<()> {
         self.context
-            .trashed(&mut self.session, datastore, only, limit)
-            .await
-    }
-
-    /// Takes datasets out of the trash.
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn delete_trash(&mut self, datastore: &str, ids: &[Uuid]) -> Result<()> {
-        self.context
-            .delete_trash(&mut self.session, datastore, ids)
+            .delete_location_rows(&mut self.session, table, datastore, ids)
             .await
     }
 }

@@ -16,13 +16,7 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConne
 
 use crate::queries::{error_name, rows};
 use crate::repos::Place;
-
-fn texts(value: &Value) -> Vec<String> {
-    let items = value.as_array().unwrap().iter();
-    items
-        .map(|item| item.as_str().unwrap().to_owned())
-        .collect()
-}
+use crate::values::texts;
 
 async fn answer(butler: &DirectButler, question: &Value) -> Result<Vec<Value>> {
     let butler = butler.reader();

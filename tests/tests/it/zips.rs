@@ -5,6 +5,7 @@ use butler_core::error::Error;
 use butler_core::progress::NoProgress;
 use butler_core::registry::Registry;
 use butler_direct::DirectButler;
+use butler_direct::ops::ingest::IngestZipOptions;
 use butler_direct::ops::prune::Prune;
 use butler_direct::resource::{ResourcePath, TransferMode};
 use butler_tests::python::Script;
@@ -74,8 +75,12 @@ async fn zip_files_of_the_reference_are_taken_in_by_both() {
             let file = ResourcePath::new(file).unwrap();
             let butler = butler.clone();
             async move {
-                let copy = Some(TransferMode::Copy);
-                butler.ingest_zip(&file, copy, skip_existing).await
+                let options = IngestZipOptions {
+                    mode: Some(TransferMode::Copy),
+                    skip_existing,
+                    ..IngestZipOptions::default()
+                };
+                butler.ingest_zip(&file, options).await
             }
         };
         let mut count = 0;

@@ -88,7 +88,7 @@ fn number(node: &Node<'_>, context: &ParseContext<'_>) -> Converted<f64> {
     value.filter(|value| value.is_finite()).ok_or_else(|| {
         Problem::new(
             node.span,
-            "expected a number, written here or bound to a name; columns and arithmetic are not \
+            "this is not a literal number, nor a name bound to one; columns and arithmetic are not \
              possible here",
         )
     })
@@ -132,7 +132,7 @@ fn glob(
             operand
         }
         _ => {
-            let message = "the first argument of GLOB must be a column of text";
+            let message = "GLOB: first argument must be a string column";
             return Err(Problem::new(column.span, message));
         }
     };

@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use butler_core::datasets::{DatasetId, DatasetRef, DatasetType, DatastoreRecords, FileDataset};
+use butler_core::config::LookupKey;
+use butler_core::datasets::{DatasetId, DatasetRef, DatastoreRecords, FileDataset};
 use butler_core::datastore::{
-    ArtifactIndexInfo, DatasetUris, Datastore, DatastoreRecordData, DatastoreWriter, StoredFile,
-    StoredFileInfo,
+    ArtifactIndexInfo, DatasetUris, Datastore, DatastoreRecordData, DatastoreWriter, Entity,
+    StoredFile, StoredFileInfo,
 };
 use butler_core::error::{Error, Result};
 use butler_core::progress::Progress;
@@ -343,31 +344,36 @@ impl DirectDatastore for FileDatastore {
         Ok(())
     }
 
-    fn validate(&self, dataset_types: &[DatasetType]) -> Result<()> {
+    fn faults(&self, entities: &[Entity<'_>]) -> Vec<String> {
         let mut faults = Vec::new();
-        for dataset_type in dataset_types {
-            if !self.shared.constraints.is_acceptable(dataset_type) {
+        for &entity in entities {
+            if !self.shared.constraints.is_acceptable(entity) {
                 continue;
             }
-            if let Err(error) = self.shared.formatters.find(dataset_type) {
+            if let Err(error) = self.shared.formatters.find(entity) {
                 faults.push(error.to_string());
             }
-            match self.shared.templates.find(dataset_type) {
+            match self.shared.templates.find(entity) {
                 Err(error) => faults.push(error.to_string()),
-                Ok((_, template)) => {
-                    if let Err(error) = template.validate(dataset_type) {
-                        faults.push(error.to_string());
+                Ok((key, template)) => {
+                    if let Err(error) = template.validate(entity) {
+                        faults.push(format!("{error} (through the key '{key}')"));
                     }
                 }
             }
         }
-        if faults.is_empty() {
-            return Ok(());
+        let name = &self.shared.name;
+        for fault in &mut faults {
+            *fault = format!("datastore '{name}': {fault}");
         }
-        Err(Error::Validation(format!(
-            "the configuration of datastore '{}' has faults:\n{}",
-            self.shared.name,
-            faults.join("\n")
-        )))
+        faults
+    }
+
+    fn lookup_keys(&self) -> Vec<LookupKey> {
+        let templates = self.shared.templates.iter().map(|(key, _)| key);
+        let formatters = self.shared.formatters.iter().map(|(key, _)| key);
+        let constraints = self.shared.constraints.lookup_keys();
+        let keys = templates.chain(formatters).chain(constraints);
+        keys.cloned().collect()
     }
 }

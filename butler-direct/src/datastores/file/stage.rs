@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use butler_core::datasets::DatasetId;
 use butler_core::datastore::StoredFileInfo;
@@ -11,11 +12,19 @@ use bytes::Bytes;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 
 use super::FileDatastore;
+use crate::registry::trash::TakeOver;
 use crate::registry::{RecordMode, RegistryTransaction};
 use crate::resource::{ResourcePath, Resources, TransferMode, Transferred, WORKERS, blocking};
 
 /// Local files whose sizes one blocking task asks for.
 const STAT_BATCH: usize = 256;
+
+/// How long somebody who deletes files from the trash is waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Time between two looks at whether files have been deleted: the first, and the longest.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How to take back what was done to a file.
 #[derive(Debug)]
@@ -118,6 +127,7 @@ impl StagedFiles {
             }
             targets.push(root.join_in_store(&file.path)?);
         }
+        self.take_over(&files).await?;
         let all: Vec<usize> = (0..files.len()).collect();
         let taken = self.write(&files, &targets, &all, false).await?;
         if taken.is_empty() {
@@ -142,6 +152,34 @@ impl StagedFiles {
         }
         self.write(&files, &targets, &taken, true).await?;
         Ok(())
+    }
+
+    /// Takes the files' places from datasets in the trash, so that nobody who empties it deletes the
+    /// new files; waits for those who are deleting the old ones.
+    async fn take_over(&self, files: &[Incoming]) -> Result<()> {
+        let shared = &self.datastore.shared;
+        let paths: Vec<Arc<str>> = files.iter().map(|file| file.path.as_str().into()).collect();
+        let give_up = Instant::now() + LONGEST_WAIT;
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            let places = shared
+                .registry
+                .take_over_paths(&shared.table, &shared.name, &paths)
+                .await?;
+            if places == TakeOver::Free {
+                return Ok(());
+            }
+            if Instant::now() > give_up {
+                return Err(Error::Interrupted(format!(
+                    "datastore '{}' still has files of removed datasets where new ones are to go, \
+                     and somebody is deleting them, or began to less than an hour ago; try again \
+                     later",
+                    shared.name
+                )));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     }
 
     /// Writes some of the files and tells which have something in their way.

@@ -1,14 +1,13 @@
 //! Deleting files.
 //!
 //! No transaction is open and nothing is locked while files are deleted, which may take long.
-//! First it is read what is in the trash, then files are deleted, then, in a short transaction,
-//! the records of those whose files are gone. A crash leaves records in the trash, and the next
-//! attempt finds their files missing, which is fine.
+//! First some of what is in the trash is [claimed](crate::registry::trash), then files are deleted,
+//! then, in a short transaction, the records of those whose files are gone. A crash leaves records
+//! under a claim that ends some time later, and whoever empties the trash then finds their files
+//! missing, which is fine.
 //!
-//! Several may empty the same trash at once, the reference among them, which keeps rows locked
-//! meanwhile. They delete the same files, and whoever comes first removes the records: rows that
-//! another transaction is about to remove are left to it. Records of a dataset that has been stored
-//! again meanwhile are not in the trash, and stay.
+//! Several may empty the same trash at once, the reference among them: each deletes what the
+//! others have neither claimed nor locked.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -19,6 +18,7 @@ use butler_core::error::Result;
 
 use super::FileDatastore;
 use crate::datastores::zip_index::read_zip_index;
+use crate::registry::trash::TrashClaim;
 use crate::resource::{ResourceError, ResourcePath};
 
 /// Datasets whose files are deleted together. Whether others need the files is asked once for all
@@ -35,17 +35,20 @@ impl FileDatastore {
         dry_run: bool,
     ) -> Result<Vec<String>> {
         let shared = &self.shared;
+        if !dry_run && selected.is_none() {
+            shared.registry.end_old_claims(&shared.name).await?;
+        }
         let mut ids = shared.registry.trashed(&shared.name, selected).await?;
         // Parts of one archive were stored together.
         ids.sort_unstable();
         let mut removed = Vec::new();
         let mut kept = HashSet::new();
         for batch in ids.chunks(BATCH) {
-            let removals = self.plan_removals(batch, &mut kept).await?;
             if dry_run {
+                let removals = self.plan_removals(batch, &mut kept).await?;
                 removed.extend(removals.keys().map(ToString::to_string));
             } else {
-                self.remove(batch, removals, &mut removed).await?;
+                self.empty_batch(batch, &mut kept, &mut removed).await?;
             }
         }
         removed.sort_unstable();
@@ -53,16 +56,51 @@ impl FileDatastore {
         Ok(removed)
     }
 
-    /// Deletes files, and then the records of those datasets of which all files are gone.
-    async fn remove(
+    /// Claims datasets and deletes their files. Those of which a file is left become ordinary trash
+    /// again.
+    async fn empty_batch(
         &self,
         ids: &[DatasetId],
-        removals: Removals,
+        kept: &mut HashSet<String>,
         removed: &mut Vec<String>,
     ) -> Result<()> {
         let shared = &self.shared;
+        let claim = TrashClaim::new(&shared.name);
+        let claimed = shared.registry.claim_trash(&claim, ids).await?;
+        if claimed.is_empty() {
+            return Ok(());
+        }
+        let done = async {
+            let removals = self.plan_removals(&claimed, kept).await?;
+            let failed = self.delete_files(removals, removed).await;
+            let (failed, done): (Vec<DatasetId>, Vec<DatasetId>) =
+                claimed.iter().partition(|id| failed.contains(id));
+            self.remove_from_cache(&done).await;
+            let mut transaction = shared.registry.begin().await?;
+            transaction
+                .remove_claimed(&claim, &shared.table, &done)
+                .await?;
+            transaction.release_trash(&claim, &failed).await?;
+            transaction.commit().await
+        }
+        .await;
+        if done.is_err() {
+            // Better now than when the claim ends.
+            if let Err(error) = shared.registry.release_trash(&claim, &claimed).await {
+                tracing::warn!(%error, "datasets in the trash stay claimed for a while");
+            }
+        }
+        done
+    }
+
+    /// Deletes files and gives the datasets of which one is left.
+    async fn delete_files(
+        &self,
+        removals: Removals,
+        removed: &mut Vec<String>,
+    ) -> HashSet<DatasetId> {
         let (uris, owners): (Vec<ResourcePath>, Vec<Vec<DatasetId>>) = removals.into_iter().unzip();
-        let outcomes = shared.resources.delete_many(&uris).await;
+        let outcomes = self.shared.resources.delete_many(&uris).await;
         let missing_is_fine = self.storage_is_there(&outcomes).await;
         let mut failed: HashSet<DatasetId> = HashSet::new();
         for ((uri, owners), outcome) in uris.iter().zip(owners).zip(outcomes) {
@@ -75,24 +113,7 @@ impl FileDatastore {
                 _ => removed.push(uri.to_string()),
             }
         }
-        let done: Vec<DatasetId> = ids
-            .iter()
-            .filter(|id| !failed.contains(id))
-            .copied()
-            .collect();
-        if done.is_empty() {
-            return Ok(());
-        }
-        self.remove_from_cache(&done).await;
-        let mut transaction = shared.registry.begin().await?;
-        let done = transaction
-            .trashed(&shared.name, Some(&done), done.len())
-            .await?;
-        transaction
-            .delete_file_records(&shared.table, &done)
-            .await?;
-        transaction.delete_trash(&shared.name, &done).await?;
-        transaction.commit().await
+        failed
     }
 
     /// Whether missing files are missing, and not the whole storage: a disk that is not mounted, a
@@ -189,7 +210,7 @@ impl FileDatastore {
             .filter(|(_, infos)| infos.iter().any(|info| is_in(info, path)))
             .map(|(id, _)| id)
             .collect();
-        let trashed = shared.registry.trashed(&shared.name, Some(&inside)).await?;
+        let trashed = shared.registry.in_trash(&shared.name, &inside).await?;
         Ok(trashed.len() < inside.len())
     }
 }

@@ -9,7 +9,8 @@ use butler_core::error::{Error, Result};
 use butler_core::timespan::Timespan;
 
 use super::associate::by_type;
-use super::lookup::{data_id_from_row, key_list, overlap_condition};
+use super::find::overlap_condition;
+use super::lookup::{data_id_from_row, key_list};
 use super::rows::{calibs_columns, dimension_columns, tags_row};
 use crate::db::bulk::BulkColumn;
 use crate::db::dialect::quote;

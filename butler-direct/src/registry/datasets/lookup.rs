@@ -1,4 +1,4 @@
-//! Finding datasets: by data ID in collections, by ID, and all of a type.
+//! Fetching datasets: by ID, and all of a type.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use butler_core::collections::CollectionType;
 use butler_core::datasets::DatasetRef;
 use butler_core::dimensions::{DataCoordinate, DataIdValue, DimensionGroup};
-use butler_core::error::{Error, Result};
+use butler_core::error::Result;
 use butler_core::timespan::Timespan;
 use futures::TryStreamExt;
 use uuid::Uuid;
@@ -14,12 +14,12 @@ use uuid::Uuid;
 use super::rows::dimension_columns;
 use crate::db::bulk::BulkColumn;
 use crate::db::dialect::quote;
-use crate::db::{Dialect, Param, Row, Session};
+use crate::db::{Param, Row, Session};
 use crate::registry::collection_keys::CollectionKey;
 use crate::registry::collections::CollectionRecord;
 use crate::registry::context::Context;
 use crate::registry::dataset_types::DatasetTypeRecord;
-use crate::registry::record_sql::{key_param, key_value};
+use crate::registry::record_sql::key_value;
 
 /// IDs looked up by one statement.
 const BATCH: usize = 50_000;
@@ -35,155 +35,7 @@ pub(crate) struct DatasetMembership {
     pub timespan: Option<Timespan>,
 }
 
-/// What a search for a dataset found.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Search {
-    /// A dataset.
-    Found(DatasetRef),
-    /// None.
-    Nothing,
-    /// The dataset type is no longer what it was when it was looked up.
-    Outdated,
-}
-
 impl Context {
-    /// The dataset of the given type and data ID in the first of the collections that has one.
-    ///
-    /// CHAINED collections must have been flattened. Without a timespan, CALIBRATION collections
-    /// are passed over: nothing says which of their datasets is meant.
-    ///
-    /// # Errors
-    /// [`Error::CalibrationLookup`] when the first collection that matches has several datasets
-    /// valid in the timespan.
-    pub(in crate::registry) async fn find_dataset(
-        &self,
-        session: &mut Session,
-        dataset_type: &DatasetTypeRecord,
-        data_id: &DataCoordinate,
-        collections: &[&CollectionRecord],
-        timespan: Option<Timespan>,
-    ) -> Result<Search> {
-        let dimensions = dataset_type.dataset_type.dimensions();
-        let data_id = data_id.subset(dimensions)?;
-        let (calibrations, plain): (Vec<&CollectionRecord>, Vec<&CollectionRecord>) = collections
-            .iter()
-            .copied()
-            .partition(|c| c.kind == CollectionType::Calibration);
-        let mut parts = Vec::new();
-        let mut params: Vec<Param> = vec![Param::Int(dataset_type.id)];
-        params.extend(data_id.required_values().iter().map(key_param));
-        let dialect = self.database.dialect();
-        let keys = self.keys();
-        let key = keys.reference();
-        let member = format!("m.{key}");
-        let mut matches = format!("m.dataset_type_id = {}", dialect.placeholder(1));
-        for (index, name) in (2..).zip(dimensions.required()) {
-            matches.push_str(&format!(
-                " AND m.{} = {}",
-                quote(name),
-                dialect.placeholder(index)
-            ));
-        }
-        if !plain.is_empty() {
-            params.push(keys.array(plain.iter().map(|c| &c.key)));
-            parts.push(format!(
-                "SELECT m.dataset_id, {member} FROM {} AS m WHERE {matches} AND {}",
-                self.database.table(&dataset_type.tags),
-                self.database.in_ids(&member, params.len())
-            ));
-        }
-        if let (Some(timespan), Some(table), false) =
-            (timespan, &dataset_type.calibs, calibrations.is_empty())
-        {
-            params.push(keys.array(calibrations.iter().map(|c| &c.key)));
-            let in_collections = self.database.in_ids(&member, params.len());
-            let overlaps = overlap_condition(dialect, "m", params.len() + 1);
-            params.push(Param::Timespan(timespan));
-            parts.push(format!(
-                "SELECT m.dataset_id, {member} FROM {} AS m
-                  WHERE {matches} AND {in_collections} AND {overlaps}",
-                self.database.table(table)
-            ));
-        }
-        if parts.is_empty() {
-            return Ok(Search::Nothing);
-        }
-        // The run's name comes with the winner; there is one row per collection at most, but for
-        // ambiguous calibrations. The dataset type comes with everything, found or not, so that
-        // what was remembered of it is checked without another round trip.
-        let name_index = match (dialect, params.last()) {
-            // A timespan takes two parameters there.
-            (Dialect::Sqlite, Some(Param::Timespan(_))) => params.len() + 2,
-            _ => params.len() + 1,
-        };
-        params.push(Param::from(&dataset_type.stored_name));
-        let sql = format!(
-            "SELECT f.dataset_id, f.{key}, r.name, t.id, t.storage_class, t.dimensions_key,
-                    t.calibration_association_table
-               FROM {} AS t
-               LEFT JOIN ({}) AS f ON 1 = 1
-               LEFT JOIN {} AS d ON d.id = f.dataset_id
-               LEFT JOIN {} AS r ON r.{} = d.{}
-              WHERE t.name = {}",
-            self.database.table("dataset_type"),
-            parts.join(" UNION ALL "),
-            self.database.table("dataset"),
-            self.database.table("collection"),
-            keys.column(),
-            keys.run_reference(),
-            dialect.placeholder(name_index)
-        );
-        let mut rows = session.fetch_all(&sql, &params).await?;
-        let current = match rows.first() {
-            Some(row) => {
-                row.int(3)? == dataset_type.id
-                    && row.text(4)? == &*dataset_type.stored_storage_class
-                    && row.int(5)? == dataset_type.dimensions_key
-                    && row.opt_text(6)? == dataset_type.calibs.as_deref()
-            }
-            None => false,
-        };
-        if !current {
-            return Ok(Search::Outdated);
-        }
-        if rows.len() == 1 && keys.read_optional(&rows[0], 1)?.is_none() {
-            rows.clear();
-        }
-        let rank: HashMap<&CollectionKey, usize> = collections
-            .iter()
-            .enumerate()
-            .rev()
-            .map(|(rank, c)| (&c.key, rank))
-            .collect();
-        let mut best: Option<(usize, &Row)> = None;
-        let mut ambiguous = false;
-        for row in &rows {
-            let rank = rank.get(&keys.read(row, 1)?).copied().unwrap_or(usize::MAX);
-            match best {
-                Some((lowest, _)) if rank > lowest => {}
-                Some((lowest, _)) if rank == lowest => ambiguous = true,
-                _ => {
-                    best = Some((rank, row));
-                    ambiguous = false;
-                }
-            }
-        }
-        let Some((rank, row)) = best else {
-            return Ok(Search::Nothing);
-        };
-        if ambiguous {
-            return Err(Error::CalibrationLookup(format!(
-                "Ambiguous calibration lookup for '{}' with data ID {data_id} in collection '{}': \
-                 several datasets are valid in {}.",
-                dataset_type.dataset_type.name(),
-                collections[rank].name,
-                timespan.unwrap_or(Timespan::UNBOUNDED)
-            )));
-        }
-        let dataset_type = Arc::clone(&dataset_type.dataset_type);
-        DatasetRef::new(dataset_type, data_id, row.text(2)?, row.uuid(0)?).map(Search::Found)
-    }
-
     /// The datasets with these IDs; IDs that are not known are absent from the result.
     pub(in crate::registry) async fn get_datasets(
         &self,
@@ -365,19 +217,6 @@ impl Context {
         );
         let rows = session.fetch_all(&sql, &[run.param()]).await?;
         rows.iter().map(|row| Ok(row.uuid(0)?)).collect()
-    }
-}
-
-/// The condition that a row's timespan overlaps the one bound from parameter `index` on.
-pub(super) fn overlap_condition(dialect: Dialect, alias: &str, index: usize) -> String {
-    match dialect {
-        Dialect::Postgres => format!("{alias}.timespan && ${index}"),
-        // An empty timespan is kept with its ends swapped; either comparison then fails.
-        Dialect::Sqlite => format!(
-            "({alias}.timespan_begin < ?{1} AND {alias}.timespan_end > ?{0})",
-            index,
-            index + 1
-        ),
     }
 }
 

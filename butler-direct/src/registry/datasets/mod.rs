@@ -3,6 +3,7 @@
 mod associate;
 mod by_id;
 mod certify;
+pub(super) mod find;
 mod import;
 pub(super) mod lookup;
 mod remove;

@@ -213,18 +213,9 @@ fn statement(context: &Context, any: bool) -> String {
                     pg_backend_pid()::bigint, {big}, {text}, {text}"
         ));
     }
-    let (collection, chain) = (table("collection"), table("collection_chain"));
-    let (key, parent) = (keys.column(), keys.cast("l.parent"));
     format!(
-        "WITH RECURSIVE tree(key, name, type, parent, position) AS (
-             SELECT {key}, name, type, {none}, {small} FROM {collection} WHERE {}
-             UNION
-             SELECT c.{key}, c.name, c.type, {parent}, l.position
-               FROM tree JOIN {chain} AS l ON l.parent = tree.key
-                         JOIN {collection} AS c ON c.{key} = l.child
-         )
-         {}",
-        database.in_ids("name", 1),
+        "WITH RECURSIVE {} {}",
+        context.collection_tree(1),
         parts.join(" UNION ALL ")
     )
 }

@@ -302,6 +302,15 @@ impl Store {
         transaction.commit().await.unwrap();
     }
 
+    /// Moves a dataset to the trash and removes it from the registry.
+    pub(crate) async fn trash_and_remove(&self, dataset: &DatasetRef) {
+        let ids = [dataset.id()];
+        let mut transaction = self.butler.registry().begin().await.unwrap();
+        self.datastore.trash(&mut transaction, &ids).await.unwrap();
+        transaction.remove_datasets(&ids).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+
     /// The files of a dataset in all datastores.
     pub(crate) async fn files(&self, dataset: &DatasetRef) -> Vec<ResourcePath> {
         let records = self.datastore.records(&[dataset.id()]).await.unwrap();
@@ -339,7 +348,7 @@ impl Store {
         let resources = self.butler.resources();
         let mut found = Vec::new();
         for root in self.datastore.roots().values() {
-            let listed: Vec<_> = resources.list(root).unwrap().try_collect().await.unwrap();
+            let listed: Vec<_> = resources.list(root).try_collect().await.unwrap();
             found.extend(listed.iter().filter_map(|info| info.uri.relative_to(root)));
         }
         found.sort();

@@ -18,7 +18,7 @@ use butler_core::storage_class::StorageClassRegistry;
 use butler_core::timespan::Timespan;
 use butler_direct::db::{Access, ConnectOptions, Database, Location};
 use butler_direct::registry::versions::SchemaVersions;
-use butler_direct::registry::{CollectionKeys, SqlRegistry};
+use butler_direct::registry::{CollectionKeys, RegistryTransaction, SqlRegistry};
 use butler_sphgeom::{Box as LonLatBox, Region};
 use butler_tests::postgres::TestSchema;
 use uuid::Uuid;
@@ -500,6 +500,23 @@ pub(crate) async fn add_calibrations(registry: &dyn RegistryWriter) -> Calibrati
     let r = datasets.pop().unwrap();
     let g = datasets.pop().unwrap();
     Calibrations { g, r }
+}
+
+/// The IDs of the biases in `imported_g` of [`add_calibrations`].
+pub(crate) async fn three_datasets(registry: &dyn RegistryWriter) -> Vec<Uuid> {
+    let all = add_calibrations(registry).await;
+    all.g.iter().map(DatasetRef::id).collect()
+}
+
+/// A transaction in which a datastore `one` stores [`three_datasets`].
+pub(crate) async fn stored(registry: &SqlRegistry) -> (RegistryTransaction, Vec<Uuid>) {
+    let ids = three_datasets(registry).await;
+    let mut transaction = registry.begin().await.unwrap();
+    transaction
+        .insert_locations("one", &ids, false)
+        .await
+        .unwrap();
+    (transaction, ids)
 }
 
 /// The CALIBRATION collection of [`add_calibration_collection`].

@@ -1,4 +1,4 @@
-//! Where datasets are stored, the trash, and opaque tables.
+//! Where datasets are stored, and opaque tables.
 
 use std::collections::HashSet;
 
@@ -6,21 +6,12 @@ use butler_direct::db::schema::TableSpec;
 use butler_direct::registry::locations::file_records_table;
 use uuid::Uuid;
 
-use super::fixture::{Repository, add_calibrations, integers};
+use super::fixture::{Repository, integers, stored, three_datasets};
 use super::{assert_error, behaviours};
-
-fn ids(calibrations: &super::fixture::Calibrations) -> Vec<Uuid> {
-    calibrations.g.iter().map(|d| d.id()).collect()
-}
 
 async fn a_dataset_can_be_in_many_datastores(repository: &Repository) {
     let registry = &repository.registry;
-    let ids = ids(&add_calibrations(registry).await);
-    let mut transaction = registry.begin().await.unwrap();
-    transaction
-        .insert_locations("one", &ids, false)
-        .await
-        .unwrap();
+    let (mut transaction, ids) = stored(registry).await;
     transaction
         .insert_locations("two", &ids[..1], false)
         .await
@@ -47,7 +38,7 @@ async fn a_dataset_can_be_in_many_datastores(repository: &Repository) {
 
 async fn a_location_is_noted_once(repository: &Repository) {
     let registry = &repository.registry;
-    let ids = ids(&add_calibrations(registry).await);
+    let ids = three_datasets(registry).await;
     let mut transaction = registry.begin().await.unwrap();
     transaction
         .insert_locations("one", &ids[..2], false)
@@ -81,86 +72,9 @@ async fn an_unknown_dataset_has_no_location(repository: &Repository) {
     );
 }
 
-async fn trash_is_per_datastore(repository: &Repository) {
-    let registry = &repository.registry;
-    let ids = ids(&add_calibrations(registry).await);
-    let mut transaction = registry.begin().await.unwrap();
-    for name in ["one", "two"] {
-        transaction
-            .insert_locations(name, &ids, false)
-            .await
-            .unwrap();
-    }
-    transaction
-        .move_to_trash("one", &[ids[0], ids[1], Uuid::now_v7()])
-        .await
-        .unwrap();
-    transaction.commit().await.unwrap();
-    assert_eq!(
-        registry.stored_in("one", &ids).await.unwrap(),
-        HashSet::from([ids[2]])
-    );
-    assert_eq!(registry.stored_in("two", &ids).await.unwrap().len(), 3);
-
-    let mut transaction = registry.begin().await.unwrap();
-    let set = |ids: Vec<Uuid>| ids.into_iter().collect::<HashSet<_>>();
-    let trashed = transaction.trashed("one", None, 10).await.unwrap();
-    assert_eq!(set(trashed), HashSet::from([ids[0], ids[1]]));
-    assert!(
-        transaction
-            .trashed("two", None, 10)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    assert_eq!(transaction.trashed("one", None, 1).await.unwrap().len(), 1);
-    let only = [ids[1], ids[2]];
-    let trashed = transaction.trashed("one", Some(&only), 10).await.unwrap();
-    assert_eq!(trashed, [ids[1]]);
-    transaction.delete_trash("one", &[ids[1]]).await.unwrap();
-    let trashed = transaction.trashed("one", None, 10).await.unwrap();
-    assert_eq!(trashed, [ids[0]]);
-    transaction.commit().await.unwrap();
-}
-
-async fn what_is_trashed_can_be_stored_and_trashed_again(repository: &Repository) {
-    let registry = &repository.registry;
-    let ids = ids(&add_calibrations(registry).await);
-    let mut transaction = registry.begin().await.unwrap();
-    for _ in 0..2 {
-        transaction
-            .insert_locations("one", &ids, false)
-            .await
-            .unwrap();
-        transaction.move_to_trash("one", &ids).await.unwrap();
-    }
-    assert_eq!(transaction.trashed("one", None, 10).await.unwrap().len(), 3);
-    transaction.commit().await.unwrap();
-}
-
-async fn the_trash_outlives_its_datasets(repository: &Repository) {
-    let registry = &repository.registry;
-    let ids = ids(&add_calibrations(registry).await);
-    let mut transaction = registry.begin().await.unwrap();
-    transaction
-        .insert_locations("one", &ids, false)
-        .await
-        .unwrap();
-    transaction.move_to_trash("one", &ids).await.unwrap();
-    transaction.remove_datasets(&ids).await.unwrap();
-    transaction.commit().await.unwrap();
-    let mut transaction = registry.begin().await.unwrap();
-    assert_eq!(transaction.trashed("one", None, 10).await.unwrap().len(), 3);
-}
-
 async fn locations_can_be_forgotten(repository: &Repository) {
     let registry = &repository.registry;
-    let ids = ids(&add_calibrations(registry).await);
-    let mut transaction = registry.begin().await.unwrap();
-    transaction
-        .insert_locations("one", &ids, false)
-        .await
-        .unwrap();
+    let (mut transaction, ids) = stored(registry).await;
     transaction
         .forget_locations("one", &ids[1..])
         .await
@@ -213,9 +127,6 @@ behaviours!(
     a_dataset_can_be_in_many_datastores,
     a_location_is_noted_once,
     an_unknown_dataset_has_no_location,
-    trash_is_per_datastore,
-    what_is_trashed_can_be_stored_and_trashed_again,
-    the_trash_outlives_its_datasets,
     locations_can_be_forgotten,
     an_opaque_table_is_made_and_listed_once,
     an_opaque_table_goes_with_its_transaction,

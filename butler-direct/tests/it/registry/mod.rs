@@ -23,6 +23,7 @@ mod round_trips;
 mod summaries;
 mod tagged;
 mod transactions;
+mod trash;
 
 /// Makes tests of behaviours: one per database and function.
 macro_rules! behaviours {
