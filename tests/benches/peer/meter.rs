@@ -12,8 +12,17 @@ const TICKS: f64 = 100.0;
 pub struct Cost {
     /// Items a second.
     pub per_second: f64,
+    /// Microseconds of this process's processors for each item.
+    pub client_us: Option<f64>,
     /// Microseconds of PostgreSQL's processors for each item.
     pub postgres_us: Option<f64>,
+}
+
+/// Seconds of processors that this process has spent.
+fn own_seconds() -> f64 {
+    let fields = fields(&std::process::id().to_string()).unwrap();
+    let ticks = fields[11..13].iter().map(|f| f.parse::<f64>().unwrap());
+    ticks.sum::<f64>() / TICKS
 }
 
 /// Processor time of a PostgreSQL server on this machine.
@@ -70,15 +79,18 @@ pub async fn measure(
     work: impl Future<Output = ()>,
 ) -> Cost {
     let server = clock.map(ServerClock::seconds);
+    let own = own_seconds();
     let start = Instant::now();
     work.await;
     let seconds = start.elapsed().as_secs_f64();
     let count = count as f64;
+    let client_us = (own_seconds() - own) / count * 1e6;
     let postgres_us = clock
         .zip(server)
         .map(|(clock, before)| (clock.seconds() - before) / count * 1e6);
     Cost {
         per_second: count / seconds,
+        client_us: Some(client_us),
         postgres_us,
     }
 }
