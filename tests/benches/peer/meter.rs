@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
-use butler_tests::meter::ServerClock;
+use butler_tests::meter::{ServerClock, process_seconds};
 
 /// One workload's cost.
 #[derive(Debug, Clone, Copy)]
 pub struct Cost {
     /// Items a second.
     pub per_second: f64,
+    /// Microseconds of this process's processors for each item.
+    pub client_us: Option<f64>,
     /// Microseconds of PostgreSQL's processors for each item.
     pub postgres_us: Option<f64>,
 }
@@ -19,16 +21,19 @@ pub async fn measure(
     count: i64,
     work: impl Future<Output = ()>,
 ) -> Cost {
-    let server = clock.map(ServerClock::seconds);
+    let (process, server) = (std::process::id(), clock.map(ServerClock::seconds));
+    let own = process_seconds(process);
     let start = Instant::now();
     work.await;
     let seconds = start.elapsed().as_secs_f64();
     let count = count as f64;
+    let client_us = (process_seconds(process) - own) / count * 1e6;
     let postgres_us = clock
         .zip(server)
         .map(|(clock, before)| (clock.seconds() - before) / count * 1e6);
     Cost {
         per_second: count / seconds,
+        client_us: Some(client_us),
         postgres_us,
     }
 }
