@@ -11,6 +11,8 @@ pub mod dimensions;
 pub mod environment;
 pub mod error;
 pub mod export_yaml;
+#[cfg(feature = "openapi")]
+mod openapi;
 pub mod progress;
 mod pyfmt;
 pub mod query;

@@ -33,12 +33,13 @@ pub enum ApiError {
 }
 
 /// What is wrong with a part of a request.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Complaint {
     /// The kind of the mistake.
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// Where in the request it is: `["body", "dataset_ids"]`.
+    #[schema(value_type = Vec<Value>)]
     pub loc: Vec<Value>,
     /// What is wrong, for people.
     pub msg: String,

@@ -26,8 +26,8 @@ pub(crate) const CONFIGS: &str = "/api/butler/configs";
 /// All routes.
 pub fn router(app: App) -> Router {
     let repository = Router::new()
-        .route("/butler.yaml", get(client_config::get))
-        .route("/butler.json", get(client_config::get))
+        .route("/butler.yaml", get(client_config::yaml))
+        .route("/butler.json", get(client_config::json))
         .route("/v1/universe", get(data_ids::universe))
         .route("/v1/expand_data_id", post(data_ids::expand))
         .route("/v1/dataset_type/{name}", get(dataset_types::get))

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use butler_client::{RemoteButlerFactory, RemoteOptions};
 use butler_core::datasets::{DatasetRef, DatasetUri};
@@ -40,7 +40,7 @@ pub struct LabeledButlerFactory {
     repositories: Option<Arc<BTreeMap<String, String>>>,
     writeable: bool,
     environment: Environment,
-    resources: Arc<OnceCell<Resources>>,
+    resources: Arc<OnceLock<Resources>>,
     opened: Arc<Mutex<HashMap<String, Arc<OnceCell<Shared>>>>>,
 }
 
@@ -141,18 +141,15 @@ impl LabeledButlerFactory {
         }
     }
 
-    async fn resources(&self) -> Result<Resources> {
-        let made = self
-            .resources
-            .get_or_try_init(|| async { resources(&self.environment) });
-        made.await.cloned()
+    fn resources(&self) -> &Resources {
+        self.resources.get_or_init(|| resources(&self.environment))
     }
 
     async fn address(&self, label: &str) -> Result<Option<String>> {
         if let Some(repositories) = &self.repositories {
             return Ok(repositories.get(label).cloned());
         }
-        let reader = ConfigReader::new(self.resources().await?);
+        let reader = ConfigReader::new(self.resources().clone());
         let index = RepositoryIndex::from_environment(reader.loader()).await?;
         Ok(index.and_then(|index| index.get(label).map(str::to_owned)))
     }
@@ -178,7 +175,7 @@ impl LabeledButlerFactory {
         let address = self.address(label).await?.ok_or_else(|| {
             Error::InvalidArgument(format!("there is no repository of the label '{label}'"))
         })?;
-        let resources = self.resources().await?;
+        let resources = self.resources().clone();
         let config = ConfigReader::new(resources.clone()).open(&address).await?;
         Ok(match config.kind()? {
             ButlerKind::Direct => {

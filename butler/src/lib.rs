@@ -20,7 +20,6 @@
 //! ```
 
 mod factory;
-mod http_store;
 mod open;
 mod repository;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use butler_client::{PublicFiles, RemoteButlerFactory, RemoteConfig, RemoteOptions};
+use butler_client::{RemoteButlerFactory, RemoteConfig, RemoteOptions};
 use butler_core::datasets::{DatasetRef, DatasetUri};
 use butler_core::dimensions::DataIdValue;
 use butler_core::environment::Environment;
@@ -14,7 +14,6 @@ use butler_direct::DirectButler;
 use butler_direct::config::{ButlerConfig, ButlerKind, ConfigReader};
 use butler_direct::resource::Resources;
 
-use crate::http_store::HttpStore;
 use crate::repository::Repository;
 
 /// How a repository is opened.
@@ -62,11 +61,6 @@ impl OpenOptions {
         self
     }
 
-    /// The storages that configurations and files are read from.
-    pub(crate) fn resources(&self) -> Result<Resources> {
-        resources(&self.environment)
-    }
-
     fn for_direct(self, resources: Resources) -> butler_direct::OpenOptions {
         butler_direct::OpenOptions {
             writeable: self.writeable,
@@ -89,12 +83,11 @@ impl OpenOptions {
     }
 }
 
-/// Storages of all kinds, web servers included.
-pub(crate) fn resources(environment: &Environment) -> Result<Resources> {
-    let builder = Resources::builder()
+/// The storages that configurations and files are read from.
+pub(crate) fn resources(environment: &Environment) -> Resources {
+    Resources::builder()
         .environment(environment.clone())
-        .web(Arc::new(HttpStore(PublicFiles::new()?)));
-    Ok(builder.build())
+        .build()
 }
 
 /// Opens a repository by its label in the repository index (`DAF_BUTLER_REPOSITORY_INDEX` or
@@ -108,7 +101,7 @@ pub(crate) fn resources(environment: &Environment) -> Result<Resources> {
 /// to be opened for writing; others as for [`DirectButler::open`] and
 /// [`RemoteButlerFactory::open`].
 pub async fn open(repository: &str, options: OpenOptions) -> Result<Repository> {
-    let resources = options.resources()?;
+    let resources = resources(&options.environment);
     let config = ConfigReader::new(resources.clone())
         .open(repository)
         .await?;

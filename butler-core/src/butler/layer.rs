@@ -1,17 +1,19 @@
 //! [`Butler`]: reading from a repository, however it is reached.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{ButlerDefaults, DefaultsOptions};
+use crate::collections::CollectionWildcard;
 use crate::datasets::DatasetRef;
 use crate::datastore::{DatasetUris, Datastore};
 use crate::dimensions::{DataCoordinate, DataIdValue, DimensionUniverse};
 use crate::error::{Error, Result};
 use crate::query::{Query, QueryDriver, QuerySource};
-use crate::registry::Registry;
+use crate::registry::{CollectionQuery, Registry};
 use crate::timespan::Timespan;
 
 /// A registry, a datastore and defaults: all that reading needs. Clones share everything.
@@ -129,7 +131,8 @@ impl Butler {
     /// named by fields of their records; see [`rewrite_data_id`](Self::rewrite_data_id).
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] without collections; [`Error::MissingCollection`],
+    /// [`Error::InvalidArgument`] if none are given and there are no default ones;
+    /// [`Error::MissingCollection`],
     /// [`Error::MissingDatasetType`], [`Error::CalibrationLookup`]; errors about the data ID.
     pub async fn find_dataset<N: AsRef<str>, V: Into<DataIdValue>>(
         &self,
@@ -139,13 +142,28 @@ impl Butler {
         timespan: Option<Timespan>,
     ) -> Result<Option<DatasetRef>> {
         let data_id = owned(data_id);
-        let collections = self.defaults.search(collections)?;
+        let collections = self.to_search(collections).await?;
         let found = self.registry.dataset_type(dataset_type).await?;
         let data_id = self.rewrite_data_id(&found, data_id).await?;
         let data_id = self.defaults.data_id_for(found.dimensions(), data_id)?;
         self.registry
-            .find_dataset(dataset_type, &data_id, collections, timespan)
+            .find_dataset(dataset_type, &data_id, &collections, timespan)
             .await
+    }
+
+    /// The collections that are searched. Those that a pattern matches come after those named, by
+    /// name; a list that is given may be empty.
+    async fn to_search<'a>(&'a self, given: Option<&'a [String]>) -> Result<Cow<'a, [String]>> {
+        let Some(given) = given else {
+            return self.defaults.search(None).map(Cow::Borrowed);
+        };
+        let wildcard = CollectionWildcard::from_expression(given)?;
+        if wildcard.patterns().is_empty() {
+            return Ok(Cow::Borrowed(given));
+        }
+        let query = CollectionQuery::new(wildcard);
+        let found = self.registry.collections(&query).await?;
+        Ok(found.into_iter().map(|info| info.name).collect())
     }
 
     /// As [`find_dataset`](Self::find_dataset), for a dataset that is to be read: it must exist, and
@@ -164,7 +182,7 @@ impl Butler {
         let found = self.registry.dataset_type(dataset_type).await?;
         let data_id = owned(data_id);
         let data_id = self.rewrite_data_id(&found, data_id).await?;
-        let collections = self.defaults.search(collections)?;
+        let collections = self.to_search(collections).await?;
         let (data_id, timespan) = if found.is_calibration() {
             let (universe, defaults) = (self.universe(), self.defaults.data_id());
             let data_id = DataCoordinate::standardize(universe, data_id, None, Some(defaults))?;
@@ -179,12 +197,13 @@ impl Butler {
             (data_id, timespan)
         };
         self.registry
-            .find_dataset(dataset_type, &data_id, collections, timespan)
+            .find_dataset(dataset_type, &data_id, &collections, timespan)
             .await?
             .ok_or_else(|| {
                 Error::DatasetNotFound(format!(
                     "Dataset {dataset_type} with data ID {data_id} could not be found in \
-                     collections {collections:?}."
+                     collections [{}].",
+                    collections.join(", ")
                 ))
             })
     }

@@ -84,8 +84,9 @@ impl Butler {
         let [record] = records.as_slice() else {
             if records.is_empty() {
                 return Err(Error::DimensionValue(format!(
-                    "Could not find dimension '{}' of the data ID to compare it with {fields:?}.",
-                    dimension.name()
+                    "Could not find dimension '{}' of the data ID to compare it with {}.",
+                    dimension.name(),
+                    shown(fields)
                 )));
             }
             return Ok(());
@@ -140,13 +141,15 @@ impl Butler {
             }),
             [] => Err(Error::DimensionValue(format!(
                 "DataId specification for dimension {} matched no records when constrained by \
-                 {fields:?}",
-                dimension.name()
+                 {}",
+                dimension.name(),
+                shown(fields)
             ))),
             many => Err(Error::DimensionValue(format!(
                 "DataId specification for dimension {} is not uniquely constrained to a single \
-                 dataset by {fields:?}. Got {} results.",
+                 dataset by {}. Got {} results.",
                 dimension.name(),
+                shown(fields),
                 many.len()
             ))),
         }
@@ -204,6 +207,15 @@ fn with_keys(condition: Where, keys: &Keys, relevant: impl Fn(&str) -> bool) -> 
         .fold(condition, |found, (name, value)| {
             found.value(name.as_str(), value.clone())
         })
+}
+
+/// Fields as Python shows a mapping.
+fn shown(fields: &Fields) -> String {
+    let fields = fields.iter();
+    let shown: Vec<_> = fields
+        .map(|(name, value)| format!("'{name}': {value:?}"))
+        .collect();
+    format!("{{{}}}", shown.join(", "))
 }
 
 fn no_field(dimension: DimensionElement, field: &str) -> Error {
@@ -264,13 +276,15 @@ fn assign(dataset_type: &DatasetType, bare: Fields) -> Result<BTreeMap<String, F
             }
         }
     }
-    let unknown: Vec<&String> = bare
+    let unknown: Vec<&str> = bare
         .keys()
-        .filter(|field| !owners.contains_key(field.as_str()))
+        .map(String::as_str)
+        .filter(|field| !owners.contains_key(field))
         .collect();
     if !unknown.is_empty() {
         return Err(Error::DimensionValue(format!(
-            "Unrecognized keyword args given: {unknown:?}"
+            "Unrecognized keyword args given: {}",
+            unknown.join(", ")
         )));
     }
     for (field, value) in &bare {

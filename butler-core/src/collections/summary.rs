@@ -13,6 +13,7 @@ use crate::error::Result;
 
 /// A collection as it is shown to users and sent over the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CollectionInfo {
     /// The name.
     pub name: String,
@@ -165,6 +166,7 @@ impl CollectionSummary {
 
 /// A [`CollectionSummary`] in JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SerializedCollectionSummary {
     /// The dataset types.
     pub dataset_types: Vec<SerializedDatasetType>,

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 
 /// A dataset type in JSON. Every field is written; fields that are missing get their defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SerializedDatasetType {
     /// The name, with the component after a dot.
     pub name: String,
@@ -49,6 +50,7 @@ impl SerializedDatasetType {
 
 /// A dataset reference in JSON. Every field is written; fields that are missing are none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SerializedDatasetRef {
     /// The dataset's identifier.
     pub id: Uuid,

@@ -124,6 +124,7 @@ impl StoredFileInfo {
 
 /// A [`StoredFileInfo`] in JSON. Fields keep the order of the reference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SerializedStoredFileInfo {
     /// The full name of the class that reads the file.
     pub formatter: String,

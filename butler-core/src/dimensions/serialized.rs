@@ -22,21 +22,26 @@ pub type SerializedKeyValueDimensionRecord = Vec<Value>;
 
 /// A record as a mapping of its fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SerializedDimensionRecord {
     /// The element's name.
     pub definition: String,
     /// Fields and values: bytes and regions in hexadecimal, timespans as `[begin, end]`.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub record: IndexMap<String, Value>,
 }
 
 /// A data ID, with its records if they are attached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SerializedDataCoordinate {
     /// The known keys and values.
     #[serde(rename = "dataId")]
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, crate::dimensions::DataIdValue>))]
     pub data_id: SerializedDataId,
     /// The records by the names of their elements; `null` if none are attached.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<std::collections::BTreeMap<String, SerializedDimensionRecord>>))]
     pub records: Option<IndexMap<String, SerializedDimensionRecord>>,
 }
 

@@ -9,6 +9,7 @@ use crate::collections::{CollectionInfo, CollectionType, SerializedCollectionSum
 /// The response of `collection_info`, which only older clients ask for. What was not asked for is
 /// left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GetCollectionInfoResponse {
     /// The name.
     pub name: String,
@@ -19,6 +20,7 @@ pub struct GetCollectionInfoResponse {
     pub children: Vec<String>,
     /// The documentation: absent if it was not asked for, `null` if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub doc: Option<Option<String>>,
     /// The CHAINED collections that this one is a member of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,6 +29,7 @@ pub struct GetCollectionInfoResponse {
 
 /// The response of `collection_summary`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GetCollectionSummaryResponse {
     /// What the collection holds.
     pub summary: SerializedCollectionSummary,
@@ -34,6 +37,7 @@ pub struct GetCollectionSummaryResponse {
 
 /// The request of `query_collections`, which only older clients send.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct QueryCollectionsRequest {
     /// Names and patterns.
     pub search: Vec<String>,
@@ -47,6 +51,7 @@ pub struct QueryCollectionsRequest {
 
 /// The response of `query_collections`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct QueryCollectionsResponse {
     /// The names of the collections that match.
     pub collections: Vec<String>,
@@ -54,6 +59,7 @@ pub struct QueryCollectionsResponse {
 
 /// The request of `query_collection_info`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct QueryCollectionInfoRequest {
     /// Names and patterns.
     pub expression: Vec<String>,
@@ -76,6 +82,7 @@ pub struct QueryCollectionInfoRequest {
 
 /// The response of `query_collection_info`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct QueryCollectionInfoResponse {
     /// The collections that match.
     pub collections: Vec<CollectionInfo>,

@@ -6,6 +6,7 @@ use crate::datasets::SerializedDatasetType;
 
 /// The response of `dataset_type/{name}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GetDatasetTypeResponse {
     /// The dataset type.
     pub dataset_type: SerializedDatasetType,
@@ -13,6 +14,7 @@ pub struct GetDatasetTypeResponse {
 
 /// The request of `query_dataset_types`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct QueryDatasetTypesRequest {
     /// Names and patterns.
     pub search: Vec<String>,
@@ -20,6 +22,7 @@ pub struct QueryDatasetTypesRequest {
 
 /// The response of `query_dataset_types`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct QueryDatasetTypesResponse {
     /// The dataset types that match.
     pub dataset_types: Vec<SerializedDatasetType>,

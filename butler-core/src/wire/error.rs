@@ -6,6 +6,7 @@ use crate::error::Error;
 
 /// The body of a response with status 422, and the `error` of a line in a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorResponse {
     /// The protocol's name of the error; see [`Error::error_type`].
     pub error_type: String,

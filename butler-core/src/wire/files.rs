@@ -11,23 +11,28 @@ use crate::timespan::Timespan;
 
 /// The request of `get_file_by_data_id`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GetFileByDataIdRequest {
     /// The name of the dataset type.
     pub dataset_type: String,
     /// Keys and values.
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, crate::dimensions::DataIdValue>))]
     pub data_id: SerializedDataId,
     /// Values for required keys that `data_id` leaves out.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, crate::dimensions::DataIdValue>))]
     pub default_data_id: SerializedDataId,
     /// The collections to search, in order.
     pub collections: Vec<String>,
     /// When the dataset must be valid, for CALIBRATION collections.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<i64>>, min_items = 2, max_items = 2))]
     pub timespan: Option<Timespan>,
 }
 
 /// The response of `get_file/{id}` and `get_file_by_data_id`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GetFileResponse {
     /// The dataset.
     pub dataset_ref: SerializedDatasetRef,
@@ -38,6 +43,7 @@ pub struct GetFileResponse {
 
 /// The files of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "datastore_type", rename = "file")]
 pub struct FileInfoPayload {
     /// One record for each file.
@@ -46,6 +52,7 @@ pub struct FileInfoPayload {
 
 /// Where a file is, and how to read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FileInfoRecord {
     /// An `http` or `https` URL, and nothing else: a client must not be led to read a file of its
     /// own machine, or to use credentials that it happens to have.
@@ -60,6 +67,7 @@ pub struct FileInfoRecord {
 
 /// What a client sends along when it reads a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum FileAuthentication {
     /// Nothing: the URL is signed.
@@ -73,20 +81,25 @@ pub enum FileAuthentication {
 
 /// The request of `file_transfer`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GetFileTransferInfoRequest {
     /// The datasets, [`MAX_ITEMS_PER_REQUEST`](super::MAX_ITEMS_PER_REQUEST) at most.
+    #[cfg_attr(feature = "openapi", schema(max_items = 10_000))]
     pub dataset_ids: Vec<Uuid>,
 }
 
 /// The response of `file_transfer`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GetFileTransferInfoResponse {
     /// The files of each dataset.
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, Vec<FileTransferRecord>>))]
     pub files: IndexMap<Uuid, Vec<FileTransferRecord>>,
 }
 
 /// A file that is to be transferred to another repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FileTransferRecord {
     /// An `http` or `https` URL that stays valid.
     pub url: String,

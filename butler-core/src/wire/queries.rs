@@ -196,6 +196,7 @@ impl QueryExplainRequest {
 
 /// The response of `query/count`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct QueryCountResponse {
     /// The number of rows.
     pub count: u64,
@@ -203,6 +204,7 @@ pub struct QueryCountResponse {
 
 /// The response of `query/any`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct QueryAnyResponse {
     /// Whether there are rows.
     pub found_rows: bool,
@@ -210,6 +212,7 @@ pub struct QueryAnyResponse {
 
 /// The response of `query/explain`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct QueryExplainResponse {
     /// Why there are no rows; empty if there may be some.
     pub messages: Vec<String>,
@@ -217,6 +220,7 @@ pub struct QueryExplainResponse {
 
 /// The request of `query/all_datasets`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct QueryAllDatasetsRequest {
     /// Names and patterns of collections.
     pub collections: Vec<String>,
@@ -225,15 +229,18 @@ pub struct QueryAllDatasetsRequest {
     /// Whether of each data ID only the first dataset counts.
     pub find_first: bool,
     /// Keys and values that datasets must have.
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, crate::dimensions::DataIdValue>))]
     pub data_id: SerializedDataId,
     /// Values of governor dimensions that may be left out.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, crate::dimensions::DataIdValue>))]
     pub default_data_id: SerializedDataId,
     /// A condition in the expression language; may be empty.
     #[serde(rename = "where")]
     pub condition: String,
     /// The literals of names in the condition, in the form of
     /// [`ColumnLiteral::to_json`].
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, Object>))]
     pub bind: IndexMap<String, Value>,
     /// How many datasets come back at most; a negative number asks for a warning if there are more,
     /// which is the client's to give.
@@ -259,6 +266,7 @@ impl QueryAllDatasetsRequest {
 
 /// The line of a stream that ends it with an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename = "error")]
 pub struct QueryErrorResult {
     /// The error.

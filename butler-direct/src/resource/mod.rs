@@ -1,10 +1,12 @@
-//! Files and objects by address: local files, S3 objects, members of zip archives.
+//! Files and objects by address: local files, S3 objects, what web servers have, members of zip
+//! archives.
 //!
 //! [`ResourcePath`] is the address, a value. [`Resources`] acts on addresses whatever their
 //! storage; it sends each to the [`ResourceStore`] for its scheme.
 
 mod checksum;
 mod error;
+mod http;
 mod local_copy;
 mod memory;
 mod mode;
@@ -22,6 +24,7 @@ mod tests;
 
 pub use checksum::ChecksumAlgorithm;
 pub use error::{ResourceError, Result};
+pub use http::HttpStore;
 pub use local_copy::LocalCopy;
 pub use memory::MemoryStore;
 pub use mode::{TransferMode, Transferred};

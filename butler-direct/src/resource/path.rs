@@ -222,10 +222,15 @@ impl ResourcePath {
         }
     }
 
-    /// This address without query and fragment.
+    /// This address without what selects a part of the resource: its fragment and, except for a web
+    /// address, where it is part of the name, its query.
     pub fn without_fragment(&self) -> Self {
+        let query = match self.scheme {
+            Scheme::Http | Scheme::Https => self.query.clone(),
+            _ => String::new(),
+        };
         Self {
-            query: String::new(),
+            query,
             fragment: String::new(),
             ..self.clone()
         }

@@ -12,6 +12,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
 use super::error::Result;
+use super::http::HttpStore;
 use super::posix::{LocalTransfer, PosixStore};
 use super::s3::{S3Settings, S3Store};
 use super::store::{ByteStream, ResourceInfo, ResourceStore, Signer};
@@ -35,8 +36,8 @@ struct Shared {
     environment: Environment,
     posix: Arc<PosixStore>,
     s3: Arc<S3Store>,
+    http: Arc<HttpStore>,
     memory: Arc<MemoryStore>,
-    web: Option<Arc<dyn ResourceStore>>,
 }
 
 /// Settings for [`Resources`].
@@ -46,7 +47,6 @@ pub struct ResourcesBuilder {
     durable: bool,
     s3: S3Settings,
     memory: MemoryStore,
-    web: Option<Arc<dyn ResourceStore>>,
 }
 
 impl ResourcesBuilder {
@@ -74,12 +74,6 @@ impl ResourcesBuilder {
         self
     }
 
-    /// Read from web servers through this; without, there is no access to them.
-    pub fn web(mut self, store: Arc<dyn ResourceStore>) -> Self {
-        self.web = Some(store);
-        self
-    }
-
     /// Makes the storages available. Nothing is contacted yet.
     pub fn build(self) -> Resources {
         let posix = if self.durable {
@@ -91,8 +85,8 @@ impl ResourcesBuilder {
             shared: Arc::new(Shared {
                 posix: Arc::new(posix),
                 s3: Arc::new(S3Store::new(self.environment.clone(), self.s3)),
+                http: Arc::default(),
                 memory: Arc::new(self.memory),
-                web: self.web,
                 environment: self.environment,
             }),
         }
@@ -117,46 +111,37 @@ impl Resources {
     }
 
     /// The storage an address belongs to.
-    pub fn store(&self, uri: &ResourcePath) -> Result<Arc<dyn ResourceStore>> {
-        Ok(match uri.scheme() {
+    pub fn store(&self, uri: &ResourcePath) -> Arc<dyn ResourceStore> {
+        match uri.scheme() {
             Scheme::File | Scheme::Relative => self.shared.posix.clone(),
             Scheme::S3 => self.shared.s3.clone(),
             Scheme::Memory => self.shared.memory.clone(),
-            other => match (other, &self.shared.web) {
-                (Scheme::Http | Scheme::Https, Some(web)) => Arc::clone(web),
-                _ => return Err(self.unusable(uri)),
-            },
-        })
+            Scheme::Http | Scheme::Https => self.shared.http.clone(),
+        }
     }
 
     /// Whether the resource exists. Being refused the answer is an error.
     pub async fn exists(&self, uri: &ResourcePath) -> Result<bool> {
-        self.store(uri)?.exists(uri).await
+        self.store(uri).exists(uri).await
     }
 
     /// Whether each of the resources exists, in the given order, several asked at once.
     pub async fn exists_many(&self, uris: &[ResourcePath]) -> Vec<Result<bool>> {
         let mut found = Ordered::new(uris.len());
         for (members, group) in group(uris) {
-            match self.store(&group[0]) {
-                Ok(store) => found.put(members, store.exists_many(&group).await),
-                Err(_) => found.put(
-                    members,
-                    group.iter().map(|u| Err(self.unusable(u))).collect(),
-                ),
-            }
+            found.put(members, self.store(&group[0]).exists_many(&group).await);
         }
         found.finish()
     }
 
     /// Size and modification time.
     pub async fn info(&self, uri: &ResourcePath) -> Result<ResourceInfo> {
-        self.store(uri)?.info(uri).await
+        self.store(uri).info(uri).await
     }
 
     /// The size in bytes; 0 for a directory.
     pub async fn size(&self, uri: &ResourcePath) -> Result<u64> {
-        self.store(uri)?.size(uri).await
+        self.store(uri).size(uri).await
     }
 
     /// Whether the address is a directory, asking the file system when the address does not say.
@@ -174,12 +159,12 @@ impl Resources {
 
     /// The whole contents.
     pub async fn read(&self, uri: &ResourcePath) -> Result<Bytes> {
-        self.store(uri)?.read(uri).await
+        self.store(uri).read(uri).await
     }
 
     /// A range of the contents, in bytes; going beyond the end is an error.
     pub async fn read_range(&self, uri: &ResourcePath, range: Range<u64>) -> Result<Bytes> {
-        self.store(uri)?.read_range(uri, range).await
+        self.store(uri).read_range(uri, range).await
     }
 
     /// The contents, or a range of them, as they arrive.
@@ -188,7 +173,7 @@ impl Resources {
         uri: &ResourcePath,
         range: Option<Range<u64>>,
     ) -> Result<ByteStream> {
-        self.store(uri)?.read_stream(uri, range).await
+        self.store(uri).read_stream(uri, range).await
     }
 
     /// What the address selects: a member of a zip archive if its fragment says `zip-path=…`,
@@ -202,12 +187,12 @@ impl Resources {
 
     /// A member of a zip archive. Only the needed parts of the archive are fetched.
     pub async fn read_zip_member(&self, archive: &ResourcePath, member: &str) -> Result<Bytes> {
-        zip::read_member(self.store(archive)?, archive, member).await
+        zip::read_member(self.store(archive), archive, member).await
     }
 
     /// Stores the contents atomically.
     pub async fn write(&self, uri: &ResourcePath, data: Bytes, overwrite: bool) -> Result<()> {
-        self.store(uri)?.write(uri, data, overwrite).await
+        self.store(uri).write(uri, data, overwrite).await
     }
 
     /// Stores contents as they arrive, atomically, and returns their size in bytes.
@@ -217,40 +202,31 @@ impl Resources {
         data: ByteStream,
         overwrite: bool,
     ) -> Result<u64> {
-        self.store(uri)?.write_stream(uri, data, overwrite).await
+        self.store(uri).write_stream(uri, data, overwrite).await
     }
 
     /// Removes a resource.
     pub async fn delete(&self, uri: &ResourcePath) -> Result<()> {
-        self.store(uri)?.delete(uri).await
+        self.store(uri).delete(uri).await
     }
 
     /// Removes many resources, several at once; outcomes come in the given order.
     pub async fn delete_many(&self, uris: &[ResourcePath]) -> Vec<Result<()>> {
         let mut done = Ordered::new(uris.len());
         for (members, group) in group(uris) {
-            match self.store(&group[0]) {
-                Ok(store) => done.put(members, store.delete_many(&group).await),
-                Err(_) => done.put(
-                    members,
-                    group.iter().map(|u| Err(self.unusable(u))).collect(),
-                ),
-            }
+            done.put(members, self.store(&group[0]).delete_many(&group).await);
         }
         done.finish()
     }
 
     /// Every file below a directory.
-    pub fn list(
-        &self,
-        directory: &ResourcePath,
-    ) -> Result<BoxStream<'static, Result<ResourceInfo>>> {
-        Ok(self.store(directory)?.list(directory))
+    pub fn list(&self, directory: &ResourcePath) -> BoxStream<'static, Result<ResourceInfo>> {
+        self.store(directory).list(directory)
     }
 
     /// Makes a directory and those above it.
     pub async fn make_directory(&self, uri: &ResourcePath) -> Result<()> {
-        self.store(uri)?.make_directory(uri).await
+        self.store(uri).make_directory(uri).await
     }
 
     /// Brings a resource to another place. See [`TransferMode`] for the ways.
@@ -289,7 +265,12 @@ impl Resources {
                 "links need both ends in the local file system; use copy",
             ));
         }
-        let (source, target) = (self.store(from)?, self.store(to)?);
+        if mode == TransferMode::Move && matches!(from.scheme(), Scheme::Http | Scheme::Https) {
+            return Err(unsupported(
+                "what a web server has cannot be deleted; use copy",
+            ));
+        }
+        let (source, target) = (self.store(from), self.store(to));
         let copied = from.scheme() == to.scheme() && source.copy(from, to, overwrite).await?;
         if !copied {
             // Refuse before a needless download.
@@ -465,13 +446,6 @@ impl Resources {
 
     fn local_transfer(&self) -> LocalTransfer {
         LocalTransfer::new(self.shared.posix.is_durable())
-    }
-
-    fn unusable(&self, uri: &ResourcePath) -> ResourceError {
-        ResourceError::UnsupportedScheme {
-            scheme: uri.scheme().as_str().to_owned(),
-            uri: uri.to_string(),
-        }
     }
 }
 

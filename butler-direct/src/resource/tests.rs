@@ -458,14 +458,14 @@ async fn listing_follows_links_but_not_in_circles() {
     symlink(dir.path().join("root"), dir.path().join("root/sub/circle")).unwrap();
     symlink("/nonexistent", dir.path().join("root/dangling")).unwrap();
     let root = ResourcePath::from_local_directory(&dir.path().join("root")).unwrap();
-    let found: Vec<_> = resources.list(&root).unwrap().try_collect().await.unwrap();
+    let found: Vec<_> = resources.list(&root).try_collect().await.unwrap();
     let found: Vec<_> = found
         .iter()
         .map(|info| (info.uri.relative_to(&root).unwrap(), info.size))
         .collect();
     assert_eq!(found, [("link/b".to_owned(), 2), ("sub/a".to_owned(), 1)]);
     let none = ResourcePath::from_local_directory(&dir.path().join("none")).unwrap();
-    assert_eq!(resources.list(&none).unwrap().count().await, 0);
+    assert_eq!(resources.list(&none).count().await, 0);
 }
 
 #[tokio::test]
@@ -487,10 +487,6 @@ async fn memory_behaves_like_the_others() {
         .unwrap();
     assert_eq!(resources.read(&file).await.unwrap(), "12345");
     assert!(!resources.exists(&object).await.unwrap());
-    assert!(matches!(
-        resources.read(&uri("http://example.org/x")).await,
-        Err(ResourceError::UnsupportedScheme { .. })
-    ));
 }
 
 #[tokio::test]

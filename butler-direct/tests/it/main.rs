@@ -6,5 +6,6 @@ mod bad_input;
 mod datastores;
 mod operations;
 mod registry;
+mod resource_http;
 mod resource_s3;
 mod support;

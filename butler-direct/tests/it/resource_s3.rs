@@ -237,7 +237,6 @@ async fn listing_finds_every_object_below_a_prefix() {
     }
     let found: Vec<_> = resources
         .list(&ResourcePath::directory("s3://data/run").unwrap())
-        .unwrap()
         .try_collect()
         .await
         .unwrap();

@@ -11,8 +11,16 @@ use butler_core::wire::{
 
 use crate::error::ApiResult;
 use crate::extract::{Access, Body, Params};
+use crate::openapi::{BodyRefusals, Refusals};
 
 /// What older clients ask about one collection.
+#[utoipa::path(
+    get,
+    path = "/api/butler/repo/{repository}/v1/collection_info",
+    operation_id = "get_collection_info",
+    params(("repository" = String, Path, description = "The repository's label"), ("name" = String, Query, description = "The name"), ("include_doc" = Option<bool>, Query, description = "Whether documentation is wanted"), ("include_parents" = Option<bool>, Query, description = "Whether parents are wanted")),
+    responses((status = 200, description = "The answer", body = GetCollectionInfoResponse), Refusals),
+)]
 pub(crate) async fn info(
     access: Access,
     params: Params,
@@ -37,6 +45,13 @@ pub(crate) async fn info(
 }
 
 /// The dataset types and governor dimension values of a collection.
+#[utoipa::path(
+    get,
+    path = "/api/butler/repo/{repository}/v1/collection_summary",
+    operation_id = "get_collection_summary",
+    params(("repository" = String, Path, description = "The repository's label"), ("name" = String, Query, description = "The name")),
+    responses((status = 200, description = "The answer", body = GetCollectionSummaryResponse), Refusals),
+)]
 pub(crate) async fn summary(
     access: Access,
     params: Params,
@@ -50,6 +65,14 @@ pub(crate) async fn summary(
 }
 
 /// The names of collections, as older clients ask for them.
+#[utoipa::path(
+    post,
+    path = "/api/butler/repo/{repository}/v1/query_collections",
+    operation_id = "query_collections",
+    params(("repository" = String, Path, description = "The repository's label")),
+    request_body = QueryCollectionsRequest,
+    responses((status = 200, description = "The answer", body = QueryCollectionsResponse), Refusals, BodyRefusals),
+)]
 pub(crate) async fn query_names(
     access: Access,
     Body(request): Body<QueryCollectionsRequest>,
@@ -65,6 +88,14 @@ pub(crate) async fn query_names(
 }
 
 /// Collections and what is known of them.
+#[utoipa::path(
+    post,
+    path = "/api/butler/repo/{repository}/v1/query_collection_info",
+    operation_id = "query_collection_info",
+    params(("repository" = String, Path, description = "The repository's label")),
+    request_body = QueryCollectionInfoRequest,
+    responses((status = 200, description = "The answer", body = QueryCollectionInfoResponse), Refusals, BodyRefusals),
+)]
 pub(crate) async fn query_info(
     access: Access,
     Body(request): Body<QueryCollectionInfoRequest>,

@@ -8,9 +8,17 @@ use tower_http::services::ServeDir;
 
 use crate::app::App;
 use crate::error::ApiError;
+use crate::openapi::Detail;
 use crate::router::CONFIGS;
 
 /// A file below the directory that the settings name. It needs no authentication.
+#[utoipa::path(
+    get,
+    path = "/api/butler/configs/{path}",
+    operation_id = "get_static_file",
+    params(("path" = String, Path, description = "The file's path")),
+    responses((status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream"), (status = 404, description = "There is no such file", body = Detail)),
+)]
 pub(crate) async fn get(State(app): State<App>, request: Request) -> Response {
     serve(&app, request)
         .await

@@ -2,14 +2,23 @@
 
 use axum::Json;
 use butler_core::collections::DatasetTypeWildcard;
+use butler_core::error::Error;
 use butler_core::wire::{
     GetDatasetTypeResponse, QueryDatasetTypesRequest, QueryDatasetTypesResponse,
 };
 
 use crate::error::ApiResult;
 use crate::extract::{Access, Body, NameInPath};
+use crate::openapi::{BodyRefusals, Refusals};
 
 /// A dataset type by its name.
+#[utoipa::path(
+    get,
+    path = "/api/butler/repo/{repository}/v1/dataset_type/{name}",
+    operation_id = "get_dataset_type",
+    params(("repository" = String, Path, description = "The repository's label"), ("name" = String, Path, description = "The name")),
+    responses((status = 200, description = "The answer", body = GetDatasetTypeResponse), Refusals),
+)]
 pub(crate) async fn get(
     access: Access,
     NameInPath(name): NameInPath,
@@ -22,11 +31,27 @@ pub(crate) async fn get(
 }
 
 /// The dataset types that match names and patterns.
+#[utoipa::path(
+    post,
+    path = "/api/butler/repo/{repository}/v1/query_dataset_types",
+    operation_id = "query_dataset_types",
+    params(("repository" = String, Path, description = "The repository's label")),
+    request_body = QueryDatasetTypesRequest,
+    responses((status = 200, description = "The answer", body = QueryDatasetTypesResponse), Refusals, BodyRefusals),
+)]
 pub(crate) async fn query(
     access: Access,
     Body(request): Body<QueryDatasetTypesRequest>,
 ) -> ApiResult<Json<QueryDatasetTypesResponse>> {
     let wildcard = DatasetTypeWildcard::from_expression(&request.search)?;
+    if wildcard.values().keys().any(|name| name.contains('.')) {
+        return Err(Error::DatasetTypeExpression(
+            "Component dataset types are not supported here; take components from the dataset \
+             types that they are part of."
+                .to_owned(),
+        )
+        .into());
+    }
     let registry = access.repository.lookups().registry();
     let found = registry.dataset_types(&wildcard).await?;
     let is_known = |name: &str| found.iter().any(|known| **known.name() == *name);

@@ -6,14 +6,25 @@ use butler_core::datasets::DatasetRef;
 use butler_core::error::Result;
 use butler_core::query::ResultPage;
 use butler_core::wire::pages::{write_dataset_ref, write_page};
-use butler_core::wire::{FindDatasetRequest, GetManyDatasetsRequest, MAX_ITEMS_PER_REQUEST};
+use butler_core::wire::{
+    DatasetRefResult, FindDatasetRequest, FindDatasetResponse, GetManyDatasetsRequest,
+    MAX_ITEMS_PER_REQUEST,
+};
 use uuid::Uuid;
 
 use super::json_body;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Access, Body, IdInPath, Params};
+use crate::openapi::{BodyRefusals, Refusals};
 
 /// A dataset by its ID; `null` if there is none.
+#[utoipa::path(
+    get,
+    path = "/api/butler/repo/{repository}/v1/dataset/{id}",
+    operation_id = "get_dataset",
+    params(("repository" = String, Path, description = "The repository's label"), ("id" = uuid::Uuid, Path, description = "The dataset's ID"), ("dimension_records" = Option<bool>, Query, description = "Whether the data ID has its dimension records")),
+    responses((status = 200, description = "The answer", body = FindDatasetResponse), Refusals),
+)]
 pub(crate) async fn get(
     access: Access,
     IdInPath(id): IdInPath,
@@ -26,6 +37,14 @@ pub(crate) async fn get(
 }
 
 /// Datasets by their IDs; those that do not exist are left out.
+#[utoipa::path(
+    post,
+    path = "/api/butler/repo/{repository}/v1/datasets",
+    operation_id = "get_many_datasets",
+    params(("repository" = String, Path, description = "The repository's label")),
+    request_body = GetManyDatasetsRequest,
+    responses((status = 200, description = "The answer", body = DatasetRefResult), Refusals, BodyRefusals),
+)]
 pub(crate) async fn get_many(
     access: Access,
     Body(request): Body<GetManyDatasetsRequest>,
@@ -41,6 +60,14 @@ pub(crate) async fn get_many(
 }
 
 /// The first dataset of a type and data ID in collections; `null` if there is none.
+#[utoipa::path(
+    post,
+    path = "/api/butler/repo/{repository}/v1/find_dataset",
+    operation_id = "find_dataset",
+    params(("repository" = String, Path, description = "The repository's label")),
+    request_body = FindDatasetRequest,
+    responses((status = 200, description = "The answer", body = FindDatasetResponse), Refusals, BodyRefusals),
+)]
 pub(crate) async fn find(
     access: Access,
     Body(request): Body<FindDatasetRequest>,

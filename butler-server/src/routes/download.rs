@@ -8,9 +8,17 @@ use super::files::{base_url, file_url, log_access};
 use crate::app::App;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Access, IdInPath, Params};
+use crate::openapi::Refusals;
 
 /// Sends the client on to a URL of the file of a dataset, or of one of its components if it was
 /// taken apart.
+#[utoipa::path(
+    get,
+    path = "/api/butler/repo/{repository}/v1/dataset/{id}/download",
+    operation_id = "redirect_to_dataset_download",
+    params(("repository" = String, Path, description = "The repository's label"), ("id" = uuid::Uuid, Path, description = "The dataset's ID"), ("component" = Option<String>, Query, description = "The component, if the dataset was taken apart")),
+    responses((status = 307, description = "Where the file is", headers(("location" = String))), Refusals),
+)]
 pub(crate) async fn redirect(
     State(app): State<App>,
     access: Access,

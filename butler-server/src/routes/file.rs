@@ -20,11 +20,19 @@ use crate::app::App;
 use crate::auth::text;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{IdInPath, LabelInPath, Params};
+use crate::openapi::Refusals;
 
 /// Bytes read from disk at once.
 const CHUNK: usize = 256 << 10;
 
 /// The file, or the part of it that a `Range` header asks for.
+#[utoipa::path(
+    get,
+    path = "/api/butler/repo/{repository}/v1/file/{id}/{name}",
+    operation_id = "read_file",
+    params(("repository" = String, Path, description = "The repository's label"), ("id" = uuid::Uuid, Path, description = "The dataset's ID"), ("name" = String, Path, description = "The file's name, which does not count"), ("token" = String, Query, description = "The signature")),
+    responses((status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream"), (status = 206, description = "The part that Range asks for", body = Vec<u8>, content_type = "application/octet-stream"), (status = 304, description = "The file has the ETag of If-None-Match"), (status = 416, description = "The file has no such part"), Refusals),
+)]
 pub(crate) async fn get(
     State(app): State<App>,
     LabelInPath(label): LabelInPath,

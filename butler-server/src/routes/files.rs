@@ -9,7 +9,8 @@ use butler_core::error::{Error, Result};
 use butler_core::wire::pages::write_dataset_ref;
 use butler_core::wire::{
     FileAuthentication, FileInfoPayload, FileInfoRecord, FileTransferRecord,
-    GetFileByDataIdRequest, GetFileTransferInfoRequest, GetFileTransferInfoResponse,
+    GetFileByDataIdRequest, GetFileResponse, GetFileTransferInfoRequest,
+    GetFileTransferInfoResponse,
 };
 use http::HeaderMap;
 use uuid::Uuid;
@@ -21,10 +22,18 @@ use crate::auth::{User, text};
 use crate::error::ApiResult;
 use crate::extract::{Access, Body, IdInPath};
 use crate::file_urls::quote;
+use crate::openapi::{BodyRefusals, Refusals};
 use crate::repositories::Repository;
 use crate::settings::FileAccess;
 
 /// The files of a dataset, by its ID.
+#[utoipa::path(
+    get,
+    path = "/api/butler/repo/{repository}/v1/get_file/{id}",
+    operation_id = "get_file",
+    params(("repository" = String, Path, description = "The repository's label"), ("id" = uuid::Uuid, Path, description = "The dataset's ID")),
+    responses((status = 200, description = "The answer", body = GetFileResponse), Refusals),
+)]
 pub(crate) async fn get(
     State(app): State<App>,
     access: Access,
@@ -40,6 +49,14 @@ pub(crate) async fn get(
 }
 
 /// The files of a dataset, by type and data ID.
+#[utoipa::path(
+    post,
+    path = "/api/butler/repo/{repository}/v1/get_file_by_data_id",
+    operation_id = "get_file_by_data_id",
+    params(("repository" = String, Path, description = "The repository's label")),
+    request_body = GetFileByDataIdRequest,
+    responses((status = 200, description = "The answer", body = GetFileResponse), Refusals, BodyRefusals),
+)]
 pub(crate) async fn get_by_data_id(
     State(app): State<App>,
     access: Access,
@@ -62,6 +79,14 @@ pub(crate) async fn get_by_data_id(
 }
 
 /// URLs that stay valid for the files of many datasets.
+#[utoipa::path(
+    post,
+    path = "/api/butler/repo/{repository}/v1/file_transfer",
+    operation_id = "file_transfer",
+    params(("repository" = String, Path, description = "The repository's label")),
+    request_body = GetFileTransferInfoRequest,
+    responses((status = 200, description = "The answer", body = GetFileTransferInfoResponse), Refusals, BodyRefusals),
+)]
 pub(crate) async fn transfer(
     State(app): State<App>,
     access: Access,

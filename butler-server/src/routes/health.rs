@@ -16,6 +16,12 @@ use crate::repositories::Repository;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What this application is.
+#[utoipa::path(
+    get,
+    path = "/",
+    operation_id = "index",
+    responses((status = 200, description = "The answer", body = Object)),
+)]
 pub(crate) async fn index() -> Json<Value> {
     Json(json!({
         "name": "butler",
@@ -25,11 +31,23 @@ pub(crate) async fn index() -> Json<Value> {
 }
 
 /// That the process answers.
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    operation_id = "live",
+    responses((status = 200, description = "The answer", body = Object)),
+)]
 pub(crate) async fn live() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
 /// Whether the databases of all repositories answer.
+#[utoipa::path(
+    get,
+    path = "/health/ready",
+    operation_id = "ready",
+    responses((status = 200, description = "The answer", body = Object), (status = 503, description = "The database of a repository does not answer", body = Object)),
+)]
 pub(crate) async fn ready(State(app): State<App>) -> Response {
     let checks = app.repositories.values().map(|one| is_ready(one));
     let answers = futures::future::join_all(checks).await;
@@ -58,6 +76,12 @@ async fn is_ready(repository: &Repository) -> bool {
 }
 
 /// Numbers for Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "metrics",
+    responses((status = 200, description = "The answer", body = String, content_type = "application/openmetrics-text")),
+)]
 pub(crate) async fn metrics(State(app): State<App>) -> ApiResult<Response> {
     let text = app.metrics.render(&app)?;
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -19,10 +19,22 @@ use futures::{StreamExt as _, TryFutureExt as _, TryStreamExt as _};
 use crate::app::App;
 use crate::error::ApiResult;
 use crate::extract::{Access, Body, QueryBody};
+use crate::openapi::{
+    BodyRefusals, LimitRefusals, QueryAnyBody, QueryCountBody, QueryExecuteBody, QueryExplainBody,
+    Refusals,
+};
 use crate::repositories::Repository;
 use crate::streaming::stream_pages;
 
 /// All results of a query, streamed.
+#[utoipa::path(
+    post,
+    path = "/api/butler/repo/{repository}/v1/query/execute",
+    operation_id = "query_execute",
+    params(("repository" = String, Path, description = "The repository's label")),
+    request_body = QueryExecuteBody,
+    responses((status = 200, description = "Pages of results, one JSON object a line, with keep-alive and error messages among them", body = String, content_type = "application/jsonlines"), Refusals, BodyRefusals, LimitRefusals),
+)]
 pub(crate) async fn execute(
     State(app): State<App>,
     access: Access,
@@ -36,6 +48,14 @@ pub(crate) async fn execute(
 }
 
 /// Datasets of several types, streamed.
+#[utoipa::path(
+    post,
+    path = "/api/butler/repo/{repository}/v1/query/all_datasets",
+    operation_id = "query_all_datasets",
+    params(("repository" = String, Path, description = "The repository's label")),
+    request_body = QueryAllDatasetsRequest,
+    responses((status = 200, description = "Pages of datasets, one JSON object a line, with keep-alive and error messages among them", body = String, content_type = "application/jsonlines"), Refusals, BodyRefusals, LimitRefusals),
+)]
 pub(crate) async fn all_datasets(
     State(app): State<App>,
     access: Access,
@@ -47,6 +67,14 @@ pub(crate) async fn all_datasets(
 }
 
 /// The number of rows.
+#[utoipa::path(
+    post,
+    path = "/api/butler/repo/{repository}/v1/query/count",
+    operation_id = "query_count",
+    params(("repository" = String, Path, description = "The repository's label")),
+    request_body = QueryCountBody,
+    responses((status = 200, description = "The answer", body = QueryCountResponse), Refusals, BodyRefusals),
+)]
 pub(crate) async fn count(
     access: Access,
     QueryBody(text): QueryBody,
@@ -62,6 +90,14 @@ pub(crate) async fn count(
 }
 
 /// Whether there are rows.
+#[utoipa::path(
+    post,
+    path = "/api/butler/repo/{repository}/v1/query/any",
+    operation_id = "query_any",
+    params(("repository" = String, Path, description = "The repository's label")),
+    request_body = QueryAnyBody,
+    responses((status = 200, description = "The answer", body = QueryAnyResponse), Refusals, BodyRefusals),
+)]
 pub(crate) async fn any(
     access: Access,
     QueryBody(text): QueryBody,
@@ -74,6 +110,14 @@ pub(crate) async fn any(
 }
 
 /// Why there are no rows.
+#[utoipa::path(
+    post,
+    path = "/api/butler/repo/{repository}/v1/query/explain",
+    operation_id = "query_explain",
+    params(("repository" = String, Path, description = "The repository's label")),
+    request_body = QueryExplainBody,
+    responses((status = 200, description = "The answer", body = QueryExplainResponse), Refusals, BodyRefusals),
+)]
 pub(crate) async fn explain(
     access: Access,
     QueryBody(text): QueryBody,

@@ -348,7 +348,7 @@ impl Store {
         let resources = self.butler.resources();
         let mut found = Vec::new();
         for root in self.datastore.roots().values() {
-            let listed: Vec<_> = resources.list(root).unwrap().try_collect().await.unwrap();
+            let listed: Vec<_> = resources.list(root).try_collect().await.unwrap();
             found.extend(listed.iter().filter_map(|info| info.uri.relative_to(root)));
         }
         found.sort();

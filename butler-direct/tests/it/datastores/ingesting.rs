@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::fixture::{Database, Store, file};
 use super::{assert_error, behaviours};
+use crate::support::http::WebServer;
 
 async fn copies_get_a_place_of_their_own(store: &Store) {
     let path = store.local_file("source.fits.gz", "12345");
@@ -55,6 +56,22 @@ async fn direct_files_stay_where_they_are(store: &Store) {
     store.trash(&[dataset.id()]).await;
     store.datastore.empty_trash(None, false).await.unwrap();
     assert!(path.exists(), "what lies outside is not deleted");
+}
+
+async fn files_on_web_servers_come_in_where_they_are_or_as_copies(store: &Store) {
+    let server = WebServer::with(b"1234").await;
+    let given = format!("{}/some/where.fits", server.url);
+    for (detector, mode) in [(1, TransferMode::Direct), (2, TransferMode::Copy)] {
+        let dataset = store.dataset("opaque", detector).await;
+        store
+            .ingest(&given, std::slice::from_ref(&dataset), mode)
+            .await;
+        for info in store.recorded(&dataset).await {
+            assert_eq!(info.path == given, mode == TransferMode::Direct);
+            assert_eq!(info.file_size, 4);
+        }
+        assert_eq!(&store.bytes(&dataset).await[..], b"1234");
+    }
 }
 
 async fn files_inside_are_ingested_in_place(store: &Store) {
@@ -179,6 +196,7 @@ behaviours!(
     moved_files_are_gone_from_where_they_were,
     an_undone_move_brings_the_file_back,
     direct_files_stay_where_they_are,
+    files_on_web_servers_come_in_where_they_are_or_as_copies,
     files_inside_are_ingested_in_place,
     files_outside_are_refused_in_place,
     missing_files_are_refused_and_nothing_stays,
