@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use butler_client::{RemoteButlerFactory, RemoteOptions};
+use butler_core::datasets::{DatasetRef, DatasetUri};
 use butler_core::environment::Environment;
 use butler_core::{Error, Result};
 use butler_direct::DirectButler;
 use butler_direct::config::{ButlerKind, ConfigReader, RepositoryIndex};
+use butler_direct::resource::Resources;
 use tokio::sync::OnceCell;
 
 use crate::open::{refuse_writing, remote_factory, resources};
@@ -38,6 +40,7 @@ pub struct LabeledButlerFactory {
     repositories: Option<Arc<BTreeMap<String, String>>>,
     writeable: bool,
     environment: Environment,
+    resources: Arc<OnceLock<Resources>>,
     opened: Arc<Mutex<HashMap<String, Arc<OnceCell<Shared>>>>>,
 }
 
@@ -81,6 +84,7 @@ impl LabeledButlerFactory {
     #[must_use]
     pub fn environment(mut self, environment: Environment) -> Self {
         self.environment = environment;
+        self.resources = Arc::default();
         self
     }
 
@@ -137,11 +141,15 @@ impl LabeledButlerFactory {
         }
     }
 
+    fn resources(&self) -> &Resources {
+        self.resources.get_or_init(|| resources(&self.environment))
+    }
+
     async fn address(&self, label: &str) -> Result<Option<String>> {
         if let Some(repositories) = &self.repositories {
             return Ok(repositories.get(label).cloned());
         }
-        let reader = ConfigReader::new(resources(&self.environment));
+        let reader = ConfigReader::new(self.resources().clone());
         let index = RepositoryIndex::from_environment(reader.loader()).await?;
         Ok(index.and_then(|index| index.get(label).map(str::to_owned)))
     }
@@ -167,7 +175,7 @@ impl LabeledButlerFactory {
         let address = self.address(label).await?.ok_or_else(|| {
             Error::InvalidArgument(format!("there is no repository of the label '{label}'"))
         })?;
-        let resources = resources(&self.environment);
+        let resources = self.resources().clone();
         let config = ConfigReader::new(resources.clone()).open(&address).await?;
         Ok(match config.kind()? {
             ButlerKind::Direct => {
@@ -208,5 +216,17 @@ impl BoundFactory {
     /// As for [`LabeledButlerFactory::create`].
     pub async fn create(&self, label: &str) -> Result<Repository> {
         self.factory.create(label, self.token.as_deref()).await
+    }
+
+    /// As [`open_dataset_uri`](crate::open_dataset_uri), for addresses whose repository has a
+    /// label. Whoever has the address does not decide what else the service opens.
+    ///
+    /// # Errors
+    /// As there, and for [`LabeledButlerFactory::create`].
+    pub async fn open_dataset_uri(&self, uri: &str) -> Result<(Repository, Option<DatasetRef>)> {
+        let uri: DatasetUri = uri.parse()?;
+        let repository = self.create(uri.repository()).await?;
+        let dataset = repository.registry().dataset(uri.dataset()).await?;
+        Ok((repository, dataset))
     }
 }

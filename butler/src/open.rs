@@ -14,7 +14,6 @@ use butler_direct::DirectButler;
 use butler_direct::config::{ButlerConfig, ButlerKind, ConfigReader};
 use butler_direct::resource::Resources;
 
-use crate::factory::LabeledButlerFactory;
 use crate::repository::Repository;
 
 /// How a repository is opened.
@@ -143,22 +142,16 @@ pub(crate) fn remote_factory(config: &ButlerConfig) -> Result<RemoteButlerFactor
 }
 
 /// Opens the repository that an address of a dataset names, and looks the dataset up; it may not
-/// be there. If a factory is given, it is asked first whether it knows the repository's label.
+/// be there. Services use [`BoundFactory::open_dataset_uri`](crate::BoundFactory::open_dataset_uri).
 ///
 /// # Errors
 /// [`Error::InvalidArgument`] if it is no address of a dataset; others as for [`open`].
 pub async fn open_dataset_uri(
     uri: &str,
-    factory: Option<(&LabeledButlerFactory, Option<&str>)>,
+    options: OpenOptions,
 ) -> Result<(Repository, Option<DatasetRef>)> {
     let uri: DatasetUri = uri.parse()?;
-    let label = uri.repository();
-    let repository = match factory {
-        Some((factory, token)) if factory.knows(label).await? => {
-            factory.create(label, token).await?
-        }
-        _ => open(label, OpenOptions::default()).await?,
-    };
+    let repository = open(uri.repository(), options).await?;
     let dataset = repository.registry().dataset(uri.dataset()).await?;
     Ok((repository, dataset))
 }

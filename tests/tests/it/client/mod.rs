@@ -1,6 +1,7 @@
 //! A repository behind a server is the same as without one, whichever server that is.
 
 mod files;
+mod opening;
 mod queries;
 mod registry;
 mod served;
@@ -70,4 +71,5 @@ for_each_server! {
     artifacts_are_retrieved => files::retrieved;
     members_of_archives_are_read => files::in_archives;
     datasets_are_transferred => transfers::transferred;
+    repositories_are_opened => opening::opened;
 }

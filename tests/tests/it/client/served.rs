@@ -12,6 +12,7 @@ use butler_direct::{DirectButler, OpenOptions};
 use butler_tests::s3::S3Server;
 use butler_tests::server::{Program, ServerProcess, ServerSetup};
 use serde_json::Value;
+use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::repos::Place;
@@ -20,6 +21,7 @@ use crate::repos::Place;
 pub(crate) struct Service {
     process: ServerProcess,
     pub(crate) s3: S3Server,
+    statics: TempDir,
     places: Vec<(&'static str, Place, Value)>,
 }
 
@@ -68,14 +70,35 @@ impl Service {
         places: Vec<(&'static str, Place, Value)>,
     ) -> Self {
         let mut setup = ServerSetup::new(program).envs(s3.environment());
+        // Served without a token, as the configurations of repositories may be.
+        let statics = tempfile::tempdir().unwrap();
+        setup = setup.env("DAF_BUTLER_SERVER_STATIC_FILES_PATH", statics.path());
         for (label, place, _) in &places {
             setup = setup.repository(label, &place.root(), &["*"]);
         }
         Self {
             process: setup.start(),
             s3,
+            statics,
             places,
         }
+    }
+
+    /// Writes a file that the server gives to everybody, and gives its address.
+    pub(crate) fn publish(&self, name: &str, text: &str) -> String {
+        std::fs::write(self.statics.path().join(name), text).unwrap();
+        format!("{}/api/butler/configs/{name}", self.process.url())
+    }
+
+    /// The address of a repository on the server.
+    pub(crate) fn repository(&self, label: &str) -> String {
+        self.process.repository(label)
+    }
+
+    /// The directory of a repository.
+    pub(crate) fn root(&self, label: &str) -> String {
+        let place = self.places.iter().find(|(known, ..)| *known == label);
+        place.unwrap().1.root().to_str().unwrap().to_owned()
     }
 
     /// What the server has said.
