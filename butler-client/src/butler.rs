@@ -24,7 +24,7 @@ use crate::auth::Credentials;
 use crate::config::RemoteConfig;
 use crate::connection::{Connection, http_client};
 use crate::datastore::RemoteDatastore;
-use crate::failure;
+use crate::public_files::PublicFiles;
 use crate::registry::{Remembered, RemoteRegistry};
 use crate::retrieve::RetrieveOptions;
 use crate::retry::RetryPolicy;
@@ -111,9 +111,10 @@ impl RemoteButlerFactory {
     /// [`Error::Storage`] or [`Error::Configuration`] if the configuration cannot be read.
     pub async fn for_url(repository: &str) -> Result<Self> {
         let file = RemoteConfig::file_url(repository)?;
-        let policy = RetryPolicy::default();
-        let text = fetch_text(&http_client(policy)?, &file).await?;
-        Self::with_policy(RemoteConfig::parse(&text, &file)?, policy)
+        let data = PublicFiles::new()?.read(file.as_str()).await?;
+        let text = std::str::from_utf8(&data)
+            .map_err(|error| Error::Configuration(format!("{file}: {error}")))?;
+        Self::new(RemoteConfig::parse(text, &file)?)
     }
 
     /// The same with further storage classes, by which components and formats are known.
@@ -195,19 +196,6 @@ impl RemoteButlerFactory {
     pub async fn open_anonymous(&self, options: RemoteOptions) -> Result<RemoteButler> {
         let credentials = Credentials::anonymous(self.config.authentication);
         self.open(credentials, options).await
-    }
-}
-
-/// Reads a file that needs no token, such as a configuration.
-async fn fetch_text(http: &Client, url: &Url) -> Result<String> {
-    let failed = |error: reqwest::Error| {
-        Error::storage(format!("reading {url}"), failure::network_text(error))
-    };
-    let response = http.get(url.clone()).send().await.map_err(failed)?;
-    match response.status() {
-        status if status.is_success() => response.text().await.map_err(failed),
-        reqwest::StatusCode::NOT_FOUND => Err(Error::FileNotFound(url.to_string())),
-        status => Err(Error::storage(format!("reading {url}"), status.to_string())),
     }
 }
 

@@ -206,12 +206,16 @@ impl<'a> Download<'a> {
             StatusCode::RANGE_NOT_SATISFIABLE if Some(self.received) == self.total => {
                 return Ok(());
             }
-            StatusCode::PARTIAL_CONTENT if range.is_some() => {
-                let start = content_range(&response).map(|(start, _)| start);
-                if start != Some(self.received) {
-                    return Err(self.failed("the storage sent another part than was asked for"));
+            StatusCode::PARTIAL_CONTENT if range.is_some() => match content_range(&response) {
+                Some((start, _)) if start != self.received => {
+                    return Err(self.failed("the storage sent another part than asked for"));
                 }
-            }
+                Some((_, total)) if total.is_some() && total != self.total => {
+                    return Err(self.failed("the file changed while it was read"));
+                }
+                Some(_) => {}
+                None => return Err(self.failed("the storage does not say what it sent")),
+            },
             status if status.is_success() => {
                 // From the start: the file has changed, or its storage knows no parts.
                 if self.received > 0 {

@@ -60,6 +60,10 @@ impl RemoteRegistry {
         dimensions: &DimensionGroup,
         wanted: impl Iterator<Item = &DataCoordinate>,
     ) -> Result<Expanded> {
+        if dimensions.is_empty() {
+            let nothing = DataCoordinate::empty(dimensions.universe()).expanded(|_| None)?;
+            return Ok(Expanded::from([(Vec::new(), nothing)]));
+        }
         let mut missing: HashMap<&[DataIdValue], &DataCoordinate> =
             wanted.map(|id| (id.required_values(), id)).collect();
         let mut expanded = Expanded::with_capacity(missing.len());

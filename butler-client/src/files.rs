@@ -44,13 +44,21 @@ impl RemoteFile {
     }
 
     /// A file of which nothing but a permanent address is known.
-    pub(crate) fn at(url: &str, auth: FileAuthentication, info: StoredFileInfo) -> Result<Self> {
-        Ok(Self {
-            url: usable(url)?,
+    pub(crate) fn at(url: Url, auth: FileAuthentication) -> Self {
+        Self {
+            // Of the record, nothing is needed but that it tells nothing.
+            info: StoredFileInfo {
+                formatter: "".into(),
+                path: String::new(),
+                storage_class: "".into(),
+                component: None,
+                checksum: None,
+                file_size: -1,
+            },
+            url,
             auth,
-            info,
             renewable: None,
-        })
+        }
     }
 
     /// Gets a new address if the present one may have expired.
@@ -84,7 +92,7 @@ impl RemoteFile {
     }
 }
 
-fn usable(url: &str) -> Result<Url> {
+pub(crate) fn usable(url: &str) -> Result<Url> {
     http_url(url).map_err(|reason| Error::corrupt("answer of the Butler server", reason))
 }
 

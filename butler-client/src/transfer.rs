@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use butler_core::datasets::{DatasetId, DatasetRef};
-use butler_core::datastore::StoredFileInfo;
 use butler_core::dimensions::{DataIdValue, DimensionElement, DimensionRecord};
 use butler_core::registry::Registry;
 use butler_core::transfer::{SourceFile, SourceReader, TransferSource};
@@ -16,7 +15,7 @@ use butler_core::{Error, Result};
 use crate::butler::RemoteButler;
 use crate::connection::Connection;
 use crate::download;
-use crate::files::{RemoteFile, permanent_files};
+use crate::files::{RemoteFile, permanent_files, usable};
 
 /// Reads files by addresses that stay valid. Whenever a signed address behind one of them has
 /// expired, the next request gets another.
@@ -29,16 +28,7 @@ struct Reader {
 #[async_trait]
 impl SourceReader for Reader {
     async fn fetch(&self, uri: &str, size: Option<u64>, target: &Path) -> Result<()> {
-        // Of the record, nothing is needed any more but the address.
-        let info = StoredFileInfo {
-            formatter: "".into(),
-            path: String::new(),
-            storage_class: "".into(),
-            component: None,
-            checksum: None,
-            file_size: -1,
-        };
-        let file = RemoteFile::at(uri, self.auth, info)?;
+        let file = RemoteFile::at(usable(uri)?, self.auth);
         download::to_path(&self.connection, file, size, target).await
     }
 }

@@ -1,6 +1,7 @@
 //! Tests of several crates together, and of the support that they use.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod client;
 mod commands;
 mod configured;
 mod dump;

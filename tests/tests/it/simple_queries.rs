@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use butler_core::butler::{ButlerDefaults, DefaultsOptions};
+use butler_core::butler::{Butler, ButlerDefaults, DefaultsOptions};
 use butler_core::error::{Error, Result};
 use butler_core::query::{QuerySource, ResultLimit, ResultPage, SimpleQuery};
 use butler_direct::DirectButler;
@@ -18,8 +18,7 @@ use crate::queries::{error_name, rows};
 use crate::repos::Place;
 use crate::values::texts;
 
-async fn answer(butler: &DirectButler, question: &Value) -> Result<Vec<Value>> {
-    let butler = butler.reader();
+pub(crate) async fn answer(butler: &Butler, question: &Value) -> Result<Vec<Value>> {
     let mut options = SimpleQuery::new(question["where"].as_str().unwrap_or_default());
     if let Some(order_by) = question.get("order_by") {
         let terms = texts(order_by);
@@ -56,7 +55,7 @@ async fn answer(butler: &DirectButler, question: &Value) -> Result<Vec<Value>> {
     })
 }
 
-fn questions() -> Value {
+pub(crate) fn questions() -> Value {
     let datasets = |of: &str, collections: &[&str], condition: &str| {
         json!({
             "method": "query_datasets", "of": of, "collections": collections, "where": condition,
@@ -142,7 +141,10 @@ async fn simple_queries_have_the_same_answers() {
         let mut wrong = Vec::new();
         let expected = expected["answers"].as_array().unwrap();
         for (question, expected) in questions.as_array().unwrap().iter().zip(expected) {
-            match (answer(&butler, question).await, expected.get("rows")) {
+            match (
+                answer(&butler.reader(), question).await,
+                expected.get("rows"),
+            ) {
                 (Ok(found), Some(rows)) => {
                     // The order of lists counts below "value" only.
                     let key = match question.get("order_by") {
@@ -172,7 +174,7 @@ async fn simple_queries_have_the_same_answers() {
 /// The number of statements that a query runs.
 async fn statements(butler: &DirectButler, question: Value) -> u64 {
     let before = butler.registry().database().statement_count();
-    answer(butler, &question).await.unwrap();
+    answer(&butler.reader(), &question).await.unwrap();
     butler.registry().database().statement_count() - before
 }
 
@@ -260,7 +262,7 @@ async fn dropped_queries_are_cancelled_on_the_server() {
 
     holder.close().await.unwrap();
     let found = answer(
-        &butler,
+        &butler.reader(),
         &json!({"method": "query_dimension_records", "of": "visit"}),
     )
     .await;

@@ -1,15 +1,9 @@
 //! The library's answers to the questions of `query_cases.py`.
 
-use std::sync::Arc;
-
-use butler_core::butler::{ButlerDefaults, DefaultsOptions};
+use butler_core::butler::{Butler, DefaultsOptions};
 use butler_core::error::{Error, Result};
 use butler_core::query::wire::QueryInputs;
-use butler_core::query::{
-    QueryDriver as _, ResultLimit, ResultPage, ResultSpec, SimpleQuery, Where,
-};
-use butler_direct::DirectButler;
-use butler_direct::registry::query::SqlQueryDriver;
+use butler_core::query::{ResultLimit, ResultPage, ResultSpec, SimpleQuery, Where};
 use butler_tests::canonical::differences;
 use futures::TryStreamExt as _;
 use serde_json::{Value, json};
@@ -18,7 +12,7 @@ use super::rows::{page_records, rows};
 use crate::values::{data_id, texts};
 
 /// What the library says to a case.
-pub(super) async fn answer(butler: &DirectButler, case: &Value) -> Result<Value> {
+pub(super) async fn answer(butler: &Butler, case: &Value) -> Result<Value> {
     if case["question"] == "all_datasets" {
         return all_datasets(butler, &case["arguments"]).await;
     }
@@ -33,8 +27,8 @@ pub(super) async fn answer(butler: &DirectButler, case: &Value) -> Result<Value>
             .collect(),
         ..DefaultsOptions::default()
     };
-    let defaults = ButlerDefaults::resolve(butler.registry(), options).await?;
-    let driver = SqlQueryDriver::new(butler.registry().clone(), Arc::new(defaults));
+    let query = butler.with_defaults(options).await?.query()?;
+    let driver = query.driver();
     for input in &inputs.additional_query_inputs {
         driver.add_input(input).await?;
     }
@@ -68,7 +62,7 @@ pub(super) async fn answer(butler: &DirectButler, case: &Value) -> Result<Value>
     })
 }
 
-async fn all_datasets(butler: &DirectButler, arguments: &Value) -> Result<Value> {
+async fn all_datasets(butler: &Butler, arguments: &Value) -> Result<Value> {
     let data_id = data_id(&arguments["data_id"]);
     let condition = data_id.fold(Where::new(), |found, (name, value)| {
         found.value(name, value)
@@ -78,7 +72,6 @@ async fn all_datasets(butler: &DirectButler, arguments: &Value) -> Result<Value>
     options.find_first = arguments["find_first"] == true;
     let options = options.limit(ResultLimit::from(arguments["limit"].as_i64()));
     let (names, collections) = (texts(&arguments["name"]), texts(&arguments["collections"]));
-    let butler = butler.reader();
     let found = butler.query_all_datasets(&names, Some(&collections), &options);
     Ok(rows(&ResultPage::DatasetRefs(found.await?)).into())
 }

@@ -2,7 +2,7 @@
 //!
 //! `BUTLER_QUERY_SEED` and `BUTLER_QUERY_COUNT` ask others, and so many in each test.
 
-use butler_direct::DirectButler;
+use butler_core::butler::Butler;
 use butler_tests::python::Script;
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ mod rows;
 pub(crate) use compare::{error_name, sorted};
 pub(crate) use rows::rows;
 
-async fn check(butler: &DirectButler, cases: &[Value]) {
+pub(crate) async fn check(butler: &Butler, cases: &[Value]) {
     let mut wrong = Vec::new();
     for case in cases {
         let found = answers::answer(butler, case).await;
@@ -47,7 +47,7 @@ async fn compare_answers(place: &Place, world: &[&str], seed: u32, count: u32) {
         .args(["--count", &setting("BUTLER_QUERY_COUNT", count)])
         .run();
     let butler = place.open().await;
-    check(&butler, cases["cases"].as_array().unwrap()).await;
+    check(&butler.reader(), cases["cases"].as_array().unwrap()).await;
     butler.close().await;
 }
 

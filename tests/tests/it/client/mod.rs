@@ -1,0 +1,75 @@
+//! A repository behind a server is the same as without one, whichever server that is.
+
+mod files;
+mod opening;
+mod queries;
+mod registry;
+mod served;
+mod transfers;
+
+/// What two ways to ask the same gave.
+#[derive(Default)]
+pub(crate) struct Differences(Vec<String>);
+
+impl Differences {
+    /// Notes the question if the answers differ.
+    pub(crate) fn compare<T: PartialEq + std::fmt::Debug>(
+        &mut self,
+        question: impl std::fmt::Display,
+        direct: butler_core::Result<T>,
+        remote: butler_core::Result<T>,
+    ) {
+        let same = match (&direct, &remote) {
+            (Ok(direct), Ok(remote)) => direct == remote,
+            (Err(direct), Err(remote)) => {
+                std::mem::discriminant(direct) == std::mem::discriminant(remote)
+            }
+            _ => false,
+        };
+        if !same {
+            let short = |text: String| text.chars().take(600).collect::<String>();
+            self.0.push(format!(
+                "{question}:\n  direct: {}\n  remote: {}",
+                short(format!("{direct:?}")),
+                short(format!("{remote:?}"))
+            ));
+        }
+    }
+
+    pub(crate) fn note(&mut self, what: String) {
+        self.0.push(what);
+    }
+
+    /// # Panics
+    /// If there were any.
+    pub(crate) fn assert_none(self, about: &str) {
+        assert!(self.0.is_empty(), "{about}:\n{}", self.0.join("\n"));
+    }
+}
+
+/// Tests that are the same for all servers.
+macro_rules! for_each_server {
+    ($($name:ident => $check:path;)*) => {
+        mod reference {
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    $check(&butler_tests::server::Program::Reference).await;
+                }
+            )*
+        }
+    };
+}
+
+for_each_server! {
+    registries_are_the_same => registry::are_the_same;
+    simple_queries_have_the_same_answers => queries::simple;
+    queries_in_steps_have_the_same_answers => queries::in_steps;
+    random_queries_have_the_answers_of_the_reference => queries::random;
+    files_are_the_same => files::are_the_same;
+    artifacts_are_retrieved => files::retrieved;
+    members_of_archives_are_read => files::in_archives;
+    datasets_are_transferred => transfers::transferred;
+    repositories_are_opened => opening::opened;
+}
