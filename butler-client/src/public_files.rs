@@ -1,7 +1,5 @@
 //! Files that web servers give to everybody.
 
-use std::ops::Range;
-
 use butler_core::wire::FileAuthentication;
 use butler_core::{Error, Result};
 use bytes::Bytes;
@@ -42,14 +40,6 @@ impl PublicFiles {
     /// [`Error::Storage`].
     pub async fn read(&self, url: &str) -> Result<Bytes> {
         download::to_memory(&self.connection, file(url)?).await
-    }
-
-    /// A part of a file, and the size of the whole in bytes.
-    ///
-    /// # Errors
-    /// As for [`read`](Self::read).
-    pub async fn read_range(&self, url: &str, range: Range<u64>) -> Result<(Bytes, u64)> {
-        download::part(&self.connection, &mut file(url)?, range).await
     }
 }
 

@@ -1,8 +1,9 @@
 """Run ``butler`` commands on a repository.
 
-Usage: ``commands.py REPO``, with a list of command lines on standard input, each a list of words of which ``REPO``
-stands for the repository. Prints a list of ``{"status", "output"}`` in the same order; in the output, too, the
-repository is ``REPO``, and runs of blanks and dashes are as short as can be, since the width of columns depends on it.
+Usage: ``commands.py REPO [--exact]``, with a list of command lines on standard input, each a list of words of which
+``REPO`` stands for the repository. Prints a list of ``{"status", "output"}`` in the same order; in the output, too,
+the repository is ``REPO``, and runs of blanks and dashes are as short as can be, since the width of columns depends on
+it. With ``--exact`` the output is left as it is.
 """
 
 import json
@@ -16,19 +17,20 @@ from click.testing import CliRunner
 from lsst.daf.butler.cli.butler import cli
 
 
-def run(repo, words):
+def run(repo, words, exact):
     done = CliRunner().invoke(cli, [repo if word == "REPO" else word for word in words])
-    output = done.output.replace(repo, "REPO")
+    output = done.output if exact else done.output.replace(repo, "REPO")
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         output += repr(done.exception)
-    output = re.sub("--+", "--", re.sub("  +", " ", output))
+    if not exact:
+        output = re.sub("--+", "--", re.sub("  +", " ", output))
     return {"status": done.exit_code, "output": output}
 
 
 def main():
     """Run as a command."""
-    repo = sys.argv[1]
-    show([run(repo, words) for words in json.load(sys.stdin)])
+    repo, exact = sys.argv[1], "--exact" in sys.argv
+    show([run(repo, words, exact) for words in json.load(sys.stdin)])
 
 
 if __name__ == "__main__":

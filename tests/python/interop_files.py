@@ -4,6 +4,7 @@ import os
 import tempfile
 import urllib.request
 import uuid
+from urllib.parse import unquote
 
 from agreement import Agreement, told, unordered
 from contents import content_of
@@ -103,7 +104,7 @@ class Files(Agreement):
                 for our, their in pairs:
                     self.assertIn(our.scheme, ("http", "https"))
                     self.assertEqual(our.read(), their.read())
-                    self.assertEqual(our.basename(), their.basename())
+                    self.assertEqual(unquote(our.basename()), unquote(their.basename()))
                     self.assertEqual(our.fragment, their.fragment)
                     if not their.fragment:
                         self.assertEqual(bytes_at(our), their.read())

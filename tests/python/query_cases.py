@@ -18,7 +18,8 @@ Prints ``{"cases": [case]}``. A case::
     result_spec in the JSON form of the protocol
     answer      for execute, the rows; a number, a boolean, or a list of texts
     records     the records that come with general results, by element
-    any_value   whether the database can pick any value of a group, on which the reference depends
+    one_of_group  whether the reference takes one of several calibrations that a search finds for a data ID, for which
+                the database must be able to pick any value of a group
     order       whether the order of the rows is defined; if not, they are sorted by their canonical text
     all         if rows are limited and their order is not defined, all rows there are without the limit
     error       instead of an answer: {type, detail}
@@ -272,7 +273,7 @@ class Asker(Conditions):
 
     def case(self, query):
         """Make and ask one question; None if it has too many answers."""
-        case = {"options": {}, "order": False, "any_value": self.butler._registry._db.has_any_aggregate}
+        case = {"options": {}, "order": False}
         self.world = self.rng.choice(self.worlds)
         self.most_rows = MOST_ROWS if self.chance(0.95) else MANY_ROWS
         try:
@@ -287,6 +288,8 @@ class Asker(Conditions):
             default_data_id=driver._default_data_id.to_simple(minimal=True),
             additional_query_inputs=self.recorder.take(),
         )
+        searched = [self.dataset_types[name] for name in tree.datasets]
+        case["one_of_group"] = self.has_any_value or not any(t.isCalibration() for t in searched)
         unlimited = spec
         if limit is not None:
             spec = spec.model_copy(update={"limit": limit})
@@ -323,8 +326,8 @@ class Asker(Conditions):
                     case["options"] = {"execute": self.chance(0.5)}
                     case["answer"] = sorted(driver.explain_no_results(tree, **case["options"]))
         except CalibrationLookupError as error:
-            if limit is not None and not ordered and question == "execute":
-                # Whether the ambiguous rows come first is not defined.
+            if limit is not None and question == "execute":
+                # Whether ambiguous rows are met that the limit leaves out is not defined.
                 return None
             case["error"] = {"type": type(error).__name__, "detail": str(error)}
         except Exception as error:

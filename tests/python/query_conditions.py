@@ -8,6 +8,10 @@ from lsst.daf.butler import CollectionType, Timespan
 from lsst.sphgeom import Angle, Box, Circle, ConvexPolygon, LonLat, UnionRegion, UnitVector3d
 
 
+# Dimensions that have many values in a large repository.
+MANY = {"exposure", "visit", "detector", "tract", "patch", "htm7"}
+
+
 class Conditions:
     """Makes literals and predicates."""
 
@@ -18,6 +22,7 @@ class Conditions:
         self.worlds = worlds
         self.homes = homes
         self.narrow = narrow
+        self.has_any_value = butler._registry._db.has_any_aggregate
         self.universe = butler.dimensions
         self.dataset_types = {t.name: t for t in sorted(butler.registry.queryDatasetTypes(), key=lambda t: t.name)}
         self.collections = {info.name: info for info in butler.collections.query_info("*", include_summary=True)}
@@ -283,14 +288,14 @@ class Conditions:
             tests = [x.not_(test) if self.chance(0.2) else test for test in tests]
             if tests:
                 query = query.where(x.any(*tests) if self.chance(0.85) else x.all(*tests))
-        if self.narrow and self.chance(0.9):
+        if self.narrow and (self.chance(0.9) or len(dimensions.names & MANY) > 2):
             query = self.where_narrow(query, x, dimensions)
         data_id = {k: v for k, v in self.world.items() if k in dimensions.names and self.chance(0.9)}
         return query.where(data_id) if data_id else query
 
     def where_narrow(self, query, x, dimensions):
         """Leave few rows of many: those with one value, or a few, of the dimensions that have many."""
-        many = [name for name in ("exposure", "visit", "detector", "tract", "patch", "htm7") if name in dimensions]
+        many = sorted(dimensions.names & MANY)
         if not many:
             return query
         for name in self.rng.sample(many, self.rng.randrange(1, len(many) + 1)):

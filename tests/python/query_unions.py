@@ -79,7 +79,8 @@ class UnionAsker:
             "limit": rng.choice(LIMITS),
             "data_id": {k: v for k, v in asker.world.items() if rng.random() < 0.9},
         }
-        case = {"question": "all_datasets", "arguments": arguments, "options": {}, "order": False, "any_value": True}
+        case = {"question": "all_datasets", "arguments": arguments, "options": {}, "order": False}
+        case["one_of_group"] = asker.has_any_value
         try:
             unlimited = arguments | {"limit": asker.most_rows}
             everything = self.ask(unlimited)

@@ -18,7 +18,7 @@ import urllib.request
 import reference_server
 from lsst.daf.butler.remote_butler._factory import RemoteButlerFactory
 
-START_LIMIT = 30.0
+START_LIMIT = 120.0
 """Seconds until a server that does not answer has failed."""
 
 

@@ -119,6 +119,19 @@ pub(crate) fn env(command: &[String]) -> Result<(), String> {
     process::run(services.offer(&mut command))
 }
 
+/// Writes the document of the protocol: the test that compares it does so when told.
+pub(crate) fn openapi() -> Result<(), String> {
+    phase("openapi", || {
+        process::run(
+            workspace::cargo()
+                .args(["test", "--quiet", "--package", "butler-server"])
+                .args(["--test", "it", "the_document_that_is_checked_in"])
+                .env("BUTLER_UPDATE_OPENAPI", "1"),
+        )?;
+        Ok(((), "openapi/butler-server.json".to_owned()))
+    })
+}
+
 /// Runs every check that needs no service.
 pub(crate) fn check() -> Result<(), String> {
     cargo_step("format", &["fmt", "--all", "--check"])?;

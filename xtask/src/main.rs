@@ -46,6 +46,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
+    /// Write `openapi/butler-server.json` anew from the server's code.
+    Openapi,
     /// Format, lints, documentation, licences: everything that must be clean before a change lands.
     Check,
 }
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Test { args } => commands::test(&args),
         Command::Bench { args } => commands::bench(&args),
         Command::Env { command } => commands::env(&command),
+        Command::Openapi => commands::openapi(),
         Command::Check => commands::check(),
     };
     match done {

@@ -8,15 +8,18 @@ use butler_core::config::Config;
 use butler_core::datasets::{DatasetRef, DatasetType, FileDataset};
 use butler_core::dimensions::{ColumnValue, DataCoordinate, DataIdValue, DimensionRecord};
 use butler_core::registry::{InsertMode, Registry, RegistryWriter};
-use butler_core::time;
 use butler_core::timespan::Timespan;
 use butler_direct::DirectButler;
 use butler_direct::ops::create::CreateOptions;
 use uuid::Uuid;
 
-const INSTRUMENT: &str = "Bench";
-const DETECTORS: i64 = 100;
-const FIRST_EXPOSURE: i64 = 2_025_010_100_000;
+pub const INSTRUMENT: &str = "Bench";
+pub const DETECTORS: i64 = 100;
+pub const FIRST_EXPOSURE: i64 = 2_025_010_100_000;
+
+/// When the first exposure begins, 2025-01-01T20:00:00 TAI, in nanoseconds.
+pub const FIRST_NS: i64 = 1_735_761_600_000_000_000;
+
 const JSON_FORMATTER: &str = "lsst.daf.butler.formatters.json.JsonFormatter";
 
 /// Name of the dataset type.
@@ -91,28 +94,6 @@ pub async fn prepare(butler: &DirectButler, datasets: i64) {
     let exposures = ((datasets + DETECTORS - 1) / DETECTORS).max(1);
     let group = |i: i64| vec![of.clone(), ("name", text(&format!("group{i}")))];
     insert("group", (0..exposures).map(group).collect()).await;
-    let begin = time::parse_time(
-        "2025-01-01T20:00:00",
-        time::TimeFormat::Isot,
-        time::TimeScale::Tai,
-    )
-    .unwrap();
-    let exposure = |i: i64| {
-        let start = begin + 40_000_000_000 * i;
-        vec![
-            of.clone(),
-            ("id", ColumnValue::Int(FIRST_EXPOSURE + i)),
-            ("obs_id", text(&format!("BE_O_20250101_{i:06}"))),
-            ("physical_filter", text("Bench-R")),
-            ("group", text(&format!("group{i}"))),
-            ("day_obs", ColumnValue::Int(20_250_101)),
-            ("exposure_time", ColumnValue::Float(30.0)),
-            (
-                "timespan",
-                ColumnValue::Timespan(Timespan::from_ns(start, start + 30_000_000_000)),
-            ),
-        ]
-    };
     insert("exposure", (0..exposures).map(exposure).collect()).await;
     let dimensions = universe
         .conform(["instrument", "exposure", "detector"])
@@ -124,6 +105,23 @@ pub async fn prepare(butler: &DirectButler, datasets: i64) {
         .register_dataset_type(&dataset_type)
         .await
         .unwrap();
+}
+
+/// The fields of an exposure.
+pub fn exposure(i: i64) -> Vec<(&'static str, ColumnValue)> {
+    let text = |text: &str| ColumnValue::Str(text.into());
+    let start = FIRST_NS + 40_000_000_000 * i;
+    let timespan = Timespan::from_ns(start, start + 30_000_000_000);
+    vec![
+        ("instrument", text(INSTRUMENT)),
+        ("id", ColumnValue::Int(FIRST_EXPOSURE + i)),
+        ("obs_id", text(&format!("BE_O_20250101_{i:06}"))),
+        ("physical_filter", text("Bench-R")),
+        ("group", text(&format!("group{i}"))),
+        ("day_obs", ColumnValue::Int(20_250_101)),
+        ("exposure_time", ColumnValue::Float(30.0)),
+        ("timespan", ColumnValue::Timespan(timespan)),
+    ]
 }
 
 /// So many new datasets of a run, starting with the one numbered `first`.

@@ -1,7 +1,9 @@
-//! The same bulk writes through this library and through the Python package, on the same
-//! databases, in one run; prints both rates and their ratios.
+//! The same work through this library and through the Python package, on the same databases, in one
+//! run; prints both rates and their ratios.
 //!
-//! `cargo xtask bench [-- --scale 0.1] [--load 3000000] [--ours-only]`. Machines are noisy: the
+//! `cargo xtask bench [-- --scale 0.1] [--load 3000000] [--ours-only]` writes in bulk;
+//! `cargo xtask bench queries [--scale 0.1] [--ours-only] [--only NAME] [--at DIRECTORY]` asks
+//! queries, of a repository that stays in the directory, if one is given. Machines are noisy: the
 //! ratios count, not the rates.
 #![allow(
     clippy::unwrap_used,
@@ -14,10 +16,12 @@
 mod fixture;
 mod load;
 mod meter;
+mod queries;
+mod sky;
 mod workloads;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use butler_tests::python::Script;
 use meter::Cost;
@@ -25,6 +29,9 @@ use workloads::Counts;
 
 /// What the command line says.
 struct Arguments {
+    queries: bool,
+    only: Option<String>,
+    at: Option<PathBuf>,
     scale: f64,
     load: i64,
     ours_only: bool,
@@ -33,6 +40,9 @@ struct Arguments {
 impl Arguments {
     fn parse() -> Self {
         let mut parsed = Self {
+            queries: false,
+            only: None,
+            at: None,
             scale: 1.0,
             load: 0,
             ours_only: false,
@@ -46,6 +56,9 @@ impl Arguments {
                     .unwrap()
             };
             match argument.as_str() {
+                "queries" => parsed.queries = true,
+                "--only" => parsed.only = given.next(),
+                "--at" => parsed.at = given.next().map(PathBuf::from),
                 "--scale" => parsed.scale = number(),
                 "--load" => parsed.load = number() as i64,
                 "--ours-only" => parsed.ours_only = true,
@@ -83,9 +96,15 @@ fn peer(directory: &Path, url: Option<&str>, counts: Counts) -> BTreeMap<String,
         .args(["--ingest-copy".to_owned(), counts.ingest_copy.to_string()])
         .args(["--find".to_owned(), counts.find.to_string()])
         .run();
+    costs(&document)
+}
+
+/// The costs in a script's answer.
+fn costs(document: &serde_json::Value) -> BTreeMap<String, Cost> {
     let workloads = document["workloads"].as_object().unwrap();
     let cost = |value: &serde_json::Value| Cost {
         per_second: value["per_second"].as_f64().unwrap(),
+        client_us: value["client_cpu_us_each"].as_f64(),
         postgres_us: value["postgres_cpu_us_each"].as_f64(),
     };
     workloads
@@ -97,8 +116,17 @@ fn peer(directory: &Path, url: Option<&str>, counts: Counts) -> BTreeMap<String,
 fn print(database: &str, ours: &BTreeMap<String, Cost>, theirs: &BTreeMap<String, Cost>) {
     println!("{database}");
     println!(
-        "  {:<18} {:>10} {:>10} {:>7}   {:>9} {:>9} {:>7}",
-        "", "ours/s", "Python/s", "ratio", "PG µs", "PG µs Py", "ratio"
+        "  {:<18} {:>10} {:>10} {:>7}   {:>9} {:>9} {:>7}   {:>9} {:>9} {:>7}",
+        "",
+        "ours/s",
+        "Python/s",
+        "ratio",
+        "CPU µs",
+        "CPU µs Py",
+        "ratio",
+        "PG µs",
+        "PG µs Py",
+        "ratio"
     );
     for (name, cost) in ours {
         let peer = theirs.get(name);
@@ -106,15 +134,20 @@ fn print(database: &str, ours: &BTreeMap<String, Cost>, theirs: &BTreeMap<String
             value.map_or("-".to_owned(), |value| format!("{value:.digits$}"))
         };
         let rate = peer.map(|p| p.per_second);
-        let cpu = peer.and_then(|p| p.postgres_us);
+        let client = peer.and_then(|p| p.client_us);
+        let server = peer.and_then(|p| p.postgres_us);
+        let share = |ours: Option<f64>, theirs| number(ours.zip(theirs).map(|(a, b)| a / b), 3);
         println!(
-            "  {name:<18} {:>10.0} {:>10} {:>7}   {:>9} {:>9} {:>7}",
+            "  {name:<18} {:>10.0} {:>10} {:>7}   {:>9} {:>9} {:>7}   {:>9} {:>9} {:>7}",
             cost.per_second,
             number(rate, 0),
             number(rate.map(|rate| cost.per_second / rate), 1),
-            number(cost.postgres_us, 0),
-            number(cpu, 0),
-            number(cost.postgres_us.zip(cpu).map(|(a, b)| a / b), 2),
+            number(cost.client_us, 2),
+            number(client, 2),
+            share(cost.client_us, client),
+            number(cost.postgres_us, 2),
+            number(server, 2),
+            share(cost.postgres_us, server),
         );
     }
 }
@@ -124,6 +157,9 @@ async fn main() {
     let arguments = Arguments::parse();
     let url = butler_tests::postgres::url();
     let directory = tempfile::tempdir().unwrap();
+    if arguments.queries {
+        return queries::run(directory.path(), &url, &arguments).await;
+    }
     for (name, url) in [("PostgreSQL", Some(url.as_str())), ("SQLite", None)] {
         let place = directory.path().join(name);
         let ours = workloads::run(&place.join("ours"), url, arguments.counts()).await;

@@ -11,7 +11,9 @@ use butler_direct::ops::transfer::TransferOptions;
 use butler_direct::resource::TransferMode;
 
 use crate::fixture::{self, DATASET_TYPE};
-use crate::meter::{Cost, ServerClock, measure};
+use butler_tests::meter::ServerClock;
+
+use crate::meter::{Cost, measure};
 
 const CHAIN_LENGTH: i64 = 6;
 

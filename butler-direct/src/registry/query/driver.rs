@@ -29,7 +29,7 @@ use super::rows::{FetchedRecords, Layout, PageReader, elements_to_fetch};
 use super::running::Running;
 use super::scope::{Scope, Statement};
 use super::uploads::{KeyRows, Materialization};
-use crate::db::Session;
+use crate::db::{Param, Session};
 use crate::registry::SqlRegistry;
 use crate::registry::context::Context;
 
@@ -86,16 +86,20 @@ impl SqlQueryDriver {
         Prepared::new(self.context(), session, tree, self.defaults.data_id()).await
     }
 
-    /// The SQL of a query, for tests and investigations.
+    /// The statement that gives a query its rows, for tests and investigations.
     ///
     /// # Errors
     /// As [`execute`](QueryDriver::execute).
-    pub async fn sql(&self, spec: &ResultSpec, tree: &QueryTree) -> Result<String> {
+    pub async fn statement(
+        &self,
+        spec: &ResultSpec,
+        tree: &QueryTree,
+    ) -> Result<(String, Vec<Param>)> {
         let mut session = self.context().database.read().await?;
         let prepared = self.prepare(&mut session, tree).await?;
         let mut statement = Statement::new(self.context());
         let plan = prepared.plan(&mut statement, &self.inputs(), &request(spec))?;
-        Ok(statement.render(&plan.select)?.0)
+        statement.render(&plan.select)
     }
 
     fn add_upload(

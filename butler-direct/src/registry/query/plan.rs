@@ -23,6 +23,7 @@ use super::expression::{ExpressionWriter, Subqueries};
 use super::postprocess::Postprocessing;
 use super::scope::{Scope, Statement};
 use super::uploads::{KeyRows, Materialization};
+use crate::db::Dialect;
 
 mod unique;
 
@@ -263,7 +264,7 @@ impl Planner<'_, '_> {
             stage.scope.provide(Column::DatasetTypeName, value);
             columns.push(Column::DatasetTypeName);
         }
-        let mut selected = stage.select(&columns)?;
+        let mut order = Vec::with_capacity(request.order_by.len());
         for term in request.order_by {
             let expr = ExpressionWriter {
                 statement: self.statement,
@@ -272,10 +273,14 @@ impl Planner<'_, '_> {
                 subqueries: self.subqueries,
             }
             .order_term(term)?;
-            let order = match term.is_descending() {
-                true => Order::Desc,
-                false => Order::Asc,
-            };
+            order.push(match term.is_descending() {
+                true => (expr, Order::Desc),
+                false => (expr, Order::Asc),
+            });
+        }
+        self.ingest_dates_as_text(&mut stage, &columns)?;
+        let mut selected = stage.select(&columns)?;
+        for (expr, order) in order {
             selected.0.order_by_expr(expr, order);
         }
         if let Some(limit) = request.limit
@@ -288,6 +293,21 @@ impl Planner<'_, '_> {
             selected: selected.1,
             post,
         })
+    }
+
+    /// Makes text of timestamps, which dataset manager 1.x has for ingest dates, to be read as that.
+    fn ingest_dates_as_text(&self, stage: &mut Stage, columns: &[Column]) -> Result<()> {
+        if self.ingest_date_is_tai || self.statement.dialect() != Dialect::Postgres {
+            return Ok(());
+        }
+        for column in columns {
+            if let Column::Dataset(_, DatasetField::IngestDate) = column {
+                let timestamp = stage.scope.scalar(column)?;
+                let text = SqlValue::Scalar(timestamp.cast_as("text"));
+                stage.scope.provide(column.clone(), text);
+            }
+        }
+        Ok(())
     }
 
     /// Everything that is joined, with the conditions.

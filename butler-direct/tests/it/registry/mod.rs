@@ -17,6 +17,7 @@ mod find;
 pub(crate) mod fixture;
 mod import;
 mod locations;
+mod query_errors;
 mod rebuild;
 mod references;
 mod round_trips;

@@ -1,0 +1,135 @@
+//! Log messages on standard error, in the manner of a command line.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use clap::{Args, ValueEnum};
+use console::Style;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::progress::Bars;
+
+/// What is logged, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Logging {
+    /// Log messages of this level and above; may be given several times, for one component each.
+    ///
+    /// The levels are CRITICAL, ERROR, WARNING (the default), INFO, VERBOSE, DEBUG and TRACE.
+    /// COMPONENT is a crate or module, such as butler_direct.
+    #[arg(long, value_name = "LEVEL|COMPONENT=LEVEL", global = true, value_parser = directive)]
+    log_level: Vec<String>,
+
+    /// Show the time and the component of log messages.
+    #[arg(long, global = true)]
+    long_log: bool,
+}
+
+/// The levels of the reference, whose names differ from those of `tracing`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LevelName {
+    Critical,
+    Error,
+    Warning,
+    Info,
+    Verbose,
+    Debug,
+    Trace,
+}
+
+impl LevelName {
+    const fn directive(self) -> &'static str {
+        match self {
+            Self::Critical | Self::Error => "error",
+            Self::Warning => "warn",
+            Self::Info => "info",
+            Self::Verbose | Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// Reads `LEVEL` or `COMPONENT=LEVEL`.
+fn directive(text: &str) -> Result<String, String> {
+    let (component, level) = match text.split_once('=') {
+        // The reference's name of the root logger.
+        Some((".", level)) => (None, level),
+        Some((component, level)) => (Some(component), level),
+        None => (None, text),
+    };
+    let level = LevelName::from_str(level, true)
+        .map_err(|_| format!("'{level}' is not a level"))?
+        .directive();
+    Ok(component.map_or(level.to_owned(), |component| format!("{component}={level}")))
+}
+
+/// Starts logging for the rest of the process.
+pub(crate) fn start(options: &Logging, bars: &Bars) {
+    let mut directives = vec!["warn".to_owned()];
+    directives.extend(options.log_level.iter().cloned());
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(directives.join(",")))
+        .with_ansi(console::colors_enabled_stderr())
+        .with_writer(BesideBars(bars.clone()));
+    // It fails only if a subscriber is there already, which then serves.
+    let _ = if options.long_log {
+        builder.try_init()
+    } else {
+        builder.event_format(Short).try_init()
+    };
+}
+
+/// `warning: what there is to say`.
+struct Short;
+
+impl<S, N> FormatEvent<S, N> for Short
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let (word, style) = match *event.metadata().level() {
+            Level::ERROR => ("error", Style::new().red()),
+            Level::WARN => ("warning", Style::new().yellow()),
+            Level::INFO => ("info", Style::new().green()),
+            Level::DEBUG => ("debug", Style::new().blue()),
+            Level::TRACE => ("trace", Style::new().magenta()),
+        };
+        let word = format!("{word}:");
+        write!(writer, "{} ", style.for_stderr().bold().apply_to(word))?;
+        context.format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
+}
+
+/// Writes to standard error without tearing progress bars.
+struct BesideBars(Bars);
+
+impl<'a> MakeWriter<'a> for BesideBars {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line(&self.0)
+    }
+}
+
+/// One message on its way to standard error.
+struct Line<'a>(&'a Bars);
+
+impl Write for Line<'_> {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.0.beside(|| io::stderr().write(text))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}

@@ -1,0 +1,82 @@
+//! Errors: one line, a hint, and an exit code.
+
+use crate::support::{Place, assert_command};
+
+#[test]
+fn a_missing_repository_is_reported() {
+    assert_command!("no_repository", Place::empty(), "query-collections nowhere");
+}
+
+#[test]
+fn a_missing_collection_is_reported() {
+    assert_command!(
+        "no_collection",
+        Place::filled(),
+        "query-datasets repo document --collections nothing"
+    );
+}
+
+#[test]
+fn a_malformed_condition_is_reported() {
+    assert_command!(
+        "malformed_condition",
+        Place::filled(),
+        "query-datasets repo document --collections docs --where \"detector >\""
+    );
+}
+
+#[test]
+fn an_unknown_dimension_is_reported() {
+    assert_command!(
+        "no_dimension",
+        Place::filled(),
+        "query-data-ids repo telescope"
+    );
+}
+
+#[test]
+fn data_ids_need_dimensions() {
+    assert_command!("no_dimensions", Place::filled(), "query-data-ids repo");
+}
+
+#[test]
+fn an_order_needs_one_dataset_type() {
+    assert_command!(
+        "order_of_many",
+        Place::filled(),
+        "query-datasets repo * --collections docs --order-by detector"
+    );
+}
+
+#[test]
+fn patterns_have_no_order() {
+    assert_command!(
+        "first_of_patterns",
+        Place::filled(),
+        "query-datasets repo document --collections d* --find-first"
+    );
+}
+
+#[test]
+fn an_unknown_choice_is_reported() {
+    assert_command!(
+        "unknown_choice",
+        Place::filled(),
+        "query-collections repo --chains ring"
+    );
+}
+
+#[test]
+fn an_unknown_key_of_the_configuration_is_reported() {
+    assert_command!(
+        "no_key",
+        Place::filled(),
+        "config-dump repo -s .datastore.colour"
+    );
+}
+
+#[test]
+fn colours_are_for_terminals() {
+    let done = Place::empty().run("query-collections nowhere");
+    assert!(!done.stderr.contains('\u{1b}'));
+}
