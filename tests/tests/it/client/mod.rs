@@ -7,6 +7,8 @@ mod registry;
 mod served;
 mod transfers;
 
+use butler_tests::server::Program;
+
 /// What two ways to ask the same gave.
 #[derive(Default)]
 pub(crate) struct Differences(Vec<String>);
@@ -47,6 +49,18 @@ impl Differences {
     }
 }
 
+/// The executable of this workspace's server, which the tests of all crates together have built.
+fn our_server() -> Program {
+    let test = std::env::current_exe().unwrap();
+    let server = test.parent().unwrap().with_file_name("butler-server");
+    assert!(
+        server.exists(),
+        "{} is missing: build it with `cargo build -p butler-server`",
+        server.display()
+    );
+    Program::Ours(server)
+}
+
 /// Tests that are the same for all servers.
 macro_rules! for_each_server {
     ($($name:ident => $check:path;)*) => {
@@ -55,7 +69,16 @@ macro_rules! for_each_server {
             $(
                 #[tokio::test(flavor = "multi_thread")]
                 async fn $name() {
-                    $check(&butler_tests::server::Program::Reference).await;
+                    $check(&Program::Reference).await;
+                }
+            )*
+        }
+        mod ours {
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    $check(&our_server()).await;
                 }
             )*
         }
