@@ -5,18 +5,18 @@
 
 use std::sync::LazyLock;
 
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::response::{Html, Response};
 use butler_core::dimensions::SerializedDataCoordinate;
+use butler_core::error::Error;
 use butler_core::wire::QueryErrorResult;
 use bytes::Bytes;
-use http::header;
 use serde_json::Value;
 use utoipa::{IntoResponses, OpenApi, ToSchema};
 
-use crate::error::Complaint;
+use crate::error::{ApiResult, Complaint};
 use crate::routes::{
     client_config, collections, configs, data_ids, dataset_types, datasets, download, file, files,
-    health, queries,
+    health, json_body, queries,
 };
 
 #[derive(OpenApi)]
@@ -211,12 +211,15 @@ pub fn text() -> serde_json::Result<String> {
     Ok(text)
 }
 
-static TEXT: LazyLock<Bytes> = LazyLock::new(|| text().unwrap_or_default().into());
+static TEXT: LazyLock<Result<Bytes, String>> = LazyLock::new(|| {
+    let text = text().map_err(|error| format!("the document of the protocol: {error}"));
+    text.map(Bytes::from)
+});
 
 /// The document.
-pub(crate) async fn document() -> Response {
-    let content_type = [(header::CONTENT_TYPE, "application/json")];
-    (content_type, TEXT.clone()).into_response()
+pub(crate) async fn document() -> ApiResult<Response> {
+    let text = TEXT.clone().map_err(Error::Internal)?;
+    Ok(json_body(text))
 }
 
 /// A page to read it, which needs nothing but the document.

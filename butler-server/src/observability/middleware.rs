@@ -39,12 +39,21 @@ pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -
         if let Some(Fault(error)) = response.extensions().get() {
             tracing::error!(user, path, error = %error, "a request failed");
         }
-        tracing::info!(method = %method, path, status, user, milliseconds, "request");
+        if is_probe(route) {
+            tracing::debug!(method = %method, path, status, milliseconds, "request");
+        } else {
+            tracing::info!(method = %method, path, status, user, milliseconds, "request");
+        }
     });
     if let Ok(id) = HeaderValue::from_str(context.id()) {
         response.headers_mut().insert(CLIENT_REQUEST_ID_HEADER, id);
     }
     response
+}
+
+/// Whether a route is there for what watches the server, which asks all the time.
+fn is_probe(route: &str) -> bool {
+    matches!(route, "/" | "/health/live" | "/health/ready" | "/metrics")
 }
 
 /// What is answered when a handler has panicked.
