@@ -151,13 +151,8 @@ impl Database {
             .test_before_acquire(false)
             .before_acquire(|connection, meta| Box::pin(still_usable(connection, meta)))
             .after_connect(move |connection, _| {
-                let settings = settings.clone();
-                Box::pin(async move {
-                    match settings.is_empty() {
-                        true => Ok(()),
-                        false => connection.execute(AssertSqlSafe(settings)).await.map(drop),
-                    }
-                })
+                let settings = AssertSqlSafe(settings.clone());
+                Box::pin(async move { connection.execute(settings).await.map(drop) })
             })
             .connect_with(options)
             .await
@@ -222,7 +217,9 @@ impl Database {
 /// What a new connection to PostgreSQL is told first. Parameters at its start would do as well, but
 /// poolers refuse them.
 fn session_settings(wanted: &ConnectOptions) -> String {
-    let mut settings = String::new();
+    // The planner takes the small tables of a new repository, which nobody has analysed, for large
+    // ones, and then compiles statements anew each time, for far longer than they run.
+    let mut settings = "SET jit = off;".to_owned();
     if wanted.access == Access::ReadOnly {
         settings.push_str("SET default_transaction_read_only = on;");
     }
