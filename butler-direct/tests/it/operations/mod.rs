@@ -5,3 +5,4 @@ mod concurrent;
 pub(crate) mod fixture;
 mod plans;
 mod statements;
+mod universes;
