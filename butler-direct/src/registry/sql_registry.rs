@@ -439,6 +439,8 @@ impl Registry for SqlRegistry {
             .fetch_summaries(&mut session, &keys)
             .await?
             .values()
+            // Values may be left behind by dataset types that are no longer there.
+            .filter(|summary| !summary.dataset_type_ids.is_empty())
         {
             merged.merge(summary);
         }
@@ -464,18 +466,23 @@ impl Registry for SqlRegistry {
                 .context
                 .find_dataset(&mut session, &record, data_id, collections, timespan)
                 .await?;
-            match (found, component) {
-                (Search::Found(dataset), Some(name)) => {
-                    return dataset
-                        .make_component(name, &self.storage_classes)
-                        .map(Some);
-                }
-                (Search::Found(dataset), None) => return Ok(Some(dataset)),
-                (Search::Nothing, _) => return Ok(None),
-                (Search::Outdated, _) => {
+            let dataset = match found {
+                Search::Found(dataset) => dataset,
+                Search::Nothing => return Ok(None),
+                Search::Outdated => {
                     record = self.context.dataset_type(&mut session, parent).await?;
+                    continue;
                 }
-            }
+            };
+            let data_id = dataset.data_id().clone();
+            let data_id = self.context.with_implied(&mut session, data_id).await?;
+            let dataset = dataset.expanded(data_id)?;
+            return match component {
+                Some(name) => dataset
+                    .make_component(name, &self.storage_classes)
+                    .map(Some),
+                None => Ok(Some(dataset)),
+            };
         }
         Err(Error::Interrupted(format!(
             "dataset type '{parent}' is being redefined by other clients; try again"

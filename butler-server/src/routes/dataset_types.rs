@@ -2,6 +2,7 @@
 
 use axum::Json;
 use butler_core::collections::DatasetTypeWildcard;
+use butler_core::datasets::validate_dataset_type_name;
 use butler_core::error::Error;
 use butler_core::wire::{
     GetDatasetTypeResponse, QueryDatasetTypesRequest, QueryDatasetTypesResponse,
@@ -44,6 +45,9 @@ pub(crate) async fn query(
     Body(request): Body<QueryDatasetTypesRequest>,
 ) -> ApiResult<Json<QueryDatasetTypesResponse>> {
     let wildcard = DatasetTypeWildcard::from_expression(&request.search)?;
+    for name in wildcard.values().keys() {
+        validate_dataset_type_name(name)?;
+    }
     if wildcard.values().keys().any(|name| name.contains('.')) {
         return Err(Error::DatasetTypeExpression(
             "Component dataset types are not supported here; take components from the dataset \
