@@ -421,6 +421,8 @@ impl Registry for SqlRegistry {
             .fetch_summaries(&mut session, &keys)
             .await?
             .values()
+            // Governor values stay when the last dataset type goes; they mean nothing then.
+            .filter(|summary| !summary.dataset_type_ids.is_empty())
         {
             merged.merge(summary);
         }
