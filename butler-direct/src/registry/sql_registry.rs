@@ -439,7 +439,7 @@ impl Registry for SqlRegistry {
             .fetch_summaries(&mut session, &keys)
             .await?
             .values()
-            // Values may be left behind by dataset types that are no longer there.
+            // Governor values stay when the last dataset type goes; they mean nothing then.
             .filter(|summary| !summary.dataset_type_ids.is_empty())
         {
             merged.merge(summary);
