@@ -26,8 +26,8 @@ impl RemoteConfig {
     /// # Errors
     /// [`Error::Configuration`] if there is no usable address, or an unknown way to identify.
     pub fn from_config(config: &Config, root: Option<&str>) -> Result<Self> {
-        let url = replace_root(config.require_str("remote_butler.url")?, root)?;
-        let authentication = match config.get_str("remote_butler.authentication")? {
+        let url = replace_root(config.require_str(".remote_butler.url")?, root)?;
+        let authentication = match config.get_str(".remote_butler.authentication")? {
             Some(name) => AuthenticationMode::from_name(name)?,
             None => AuthenticationMode::default(),
         };

@@ -7,7 +7,6 @@ use butler_client::{RemoteButlerFactory, RemoteConfig, RemoteOptions};
 use butler_core::datasets::{DatasetRef, DatasetUri};
 use butler_core::dimensions::DataIdValue;
 use butler_core::environment::Environment;
-use butler_core::registry::Registry;
 use butler_core::storage_class::StorageClassRegistry;
 use butler_core::{Error, Result};
 use butler_direct::DirectButler;

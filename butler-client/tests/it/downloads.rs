@@ -214,7 +214,8 @@ async fn the_token_does_not_follow_to_other_servers() {
     let directory = tempfile::tempdir().unwrap();
     let butler = server.butler().await;
     let options = RetrieveOptions::default();
-    let retrieved = butler.retrieve_artifacts(&[dataset()], directory.path(), options, &NoProgress);
+    let datasets = [dataset()];
+    let retrieved = butler.retrieve_artifacts(&datasets, directory.path(), options, &NoProgress);
     let retrieved = retrieved.await.unwrap();
     assert_eq!(retrieved.len(), 1);
     assert_eq!(

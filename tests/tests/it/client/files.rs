@@ -9,6 +9,7 @@ use butler_core::datasets::DatasetRef;
 use butler_core::datastore::Datastore;
 use butler_core::progress::NoProgress;
 use butler_direct::ops::create::CreateOptions;
+use butler_direct::ops::ingest::IngestZipOptions;
 use butler_direct::resource::{ResourcePath, TransferMode};
 use butler_direct::{DirectButler, datastores};
 use butler_tests::python::Script;
@@ -227,10 +228,11 @@ async fn with_archive(
         .unwrap();
     import_registry_data(&butler, &["base.yaml"]).await;
     let archive = ResourcePath::new(packed["files"][0].as_str().unwrap()).unwrap();
-    butler
-        .ingest_zip(&archive, Some(TransferMode::Copy), false)
-        .await
-        .unwrap();
+    let options = IngestZipOptions {
+        mode: Some(TransferMode::Copy),
+        ..IngestZipOptions::default()
+    };
+    butler.ingest_zip(&archive, options).await.unwrap();
     butler.close().await;
     let in_archive = |entry: &&Value| entry["dataset_type"] == "dict_yaml";
     let put: Vec<&Value> = made["put"]

@@ -2,7 +2,6 @@
 
 use butler::{LabeledButlerFactory, OpenOptions, Repository};
 use butler_core::Error;
-use butler_core::registry::Registry;
 use butler_direct::environment::Environment;
 use butler_tests::server::Program;
 use serde_json::json;
