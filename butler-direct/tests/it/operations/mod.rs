@@ -6,3 +6,5 @@ pub(crate) mod fixture;
 mod plans;
 mod statements;
 mod universes;
+mod validating;
+mod zips;
