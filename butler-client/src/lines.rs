@@ -2,7 +2,7 @@
 
 use butler_core::Result;
 use bytes::{Bytes, BytesMut};
-use futures::{Stream, StreamExt};
+use futures::{Stream, TryStreamExt};
 
 /// The lines of a stream of bytes, without their ends; empty lines are left out. A last line
 /// without an end counts.
@@ -25,7 +25,7 @@ impl<S: Stream<Item = Result<Bytes>> + Unpin> Lines<S> {
         }
     }
 
-    async fn next_line(&mut self) -> Option<Result<Bytes>> {
+    async fn next_line(&mut self) -> Result<Option<Bytes>> {
         loop {
             let rest = &self.begun[self.searched..];
             if let Some(at) = rest.iter().position(|byte| *byte == b'\n') {
@@ -33,7 +33,7 @@ impl<S: Stream<Item = Result<Bytes>> + Unpin> Lines<S> {
                 self.searched = 0;
                 line.truncate(line.trim_ascii_end().len());
                 if !line.is_empty() {
-                    return Some(Ok(line.freeze()));
+                    return Ok(Some(line.freeze()));
                 }
                 continue;
             }
@@ -41,15 +41,10 @@ impl<S: Stream<Item = Result<Bytes>> + Unpin> Lines<S> {
             if self.ended {
                 let line = self.begun.split();
                 self.searched = 0;
-                return (!line.trim_ascii().is_empty()).then(|| Ok(line.freeze()));
+                return Ok((!line.trim_ascii().is_empty()).then(|| line.freeze()));
             }
-            match self.pieces.next().await {
-                Some(Ok(piece)) => self.begun.extend_from_slice(&piece),
-                Some(Err(error)) => {
-                    self.ended = true;
-                    self.begun.clear();
-                    return Some(Err(error));
-                }
+            match self.pieces.try_next().await? {
+                Some(piece) => self.begun.extend_from_slice(&piece),
                 None => self.ended = true,
             }
         }
@@ -57,9 +52,9 @@ impl<S: Stream<Item = Result<Bytes>> + Unpin> Lines<S> {
 
     /// The lines as a stream, which ends after an error.
     pub(crate) fn into_stream(self) -> impl Stream<Item = Result<Bytes>> {
-        futures::stream::unfold(self, |mut lines| async move {
+        futures::stream::try_unfold(self, |mut lines| async move {
             let line = lines.next_line().await?;
-            Some((line, lines))
+            Ok(line.map(|line| (line, lines)))
         })
     }
 }
@@ -68,6 +63,7 @@ impl<S: Stream<Item = Result<Bytes>> + Unpin> Lines<S> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use butler_core::Error;
+    use futures::StreamExt;
     use futures::executor::block_on;
 
     use super::*;

@@ -84,15 +84,23 @@ impl RemoteQueryDriver {
             .connection()
             .post_for_lines(&["query", "execute"], &request.to_json()?)
             .await?;
-        let mut reader = PageReader::new(&spec)?;
-        let pages = lines.map(move |line| {
-            let line = line?;
-            reader
-                .read(&line)
-                .map_err(|error| failure::in_stream(error, &id))
-        });
-        // Lines without a page only say that the server is at work.
-        Ok(pages.try_filter_map(|page| async move { Ok(page) }).boxed())
+        let reader = PageReader::new(&spec)?;
+        let pages = futures::stream::try_unfold(
+            (lines, reader, id),
+            |(mut lines, mut reader, id)| async move {
+                while let Some(line) = lines.try_next().await? {
+                    let page = reader
+                        .read(&line)
+                        .map_err(|error| failure::in_stream(error, &id))?;
+                    // Lines without a page only say that the server is at work.
+                    if let Some(page) = page {
+                        return Ok(Some((page, (lines, reader, id))));
+                    }
+                }
+                Ok(None)
+            },
+        );
+        Ok(pages.boxed())
     }
 }
 

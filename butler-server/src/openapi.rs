@@ -62,6 +62,7 @@ struct Document;
 
 /// A refusal that says why.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[allow(dead_code)]
 pub(crate) struct Detail {
     /// Why, for people.
@@ -70,6 +71,7 @@ pub(crate) struct Detail {
 
 /// Malformed parts of the request.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[allow(dead_code)]
 pub(crate) struct Malformed {
     detail: Vec<Complaint>,

@@ -30,6 +30,9 @@ use super::versions::SchemaVersions;
 use super::{attributes, tables};
 use crate::db::{Access, Database, Session};
 
+/// Datasets from which on their references are checked set by set on SQLite.
+const MANY: usize = 10_000;
+
 /// How often a search is repeated because its dataset type was redefined meanwhile.
 const ATTEMPTS: usize = 3;
 
@@ -177,6 +180,21 @@ impl SqlRegistry {
     pub async fn begin(&self) -> Result<RegistryTransaction> {
         let session = self.context.database.begin().await?;
         Ok(RegistryTransaction::new(Arc::clone(&self.context), session))
+    }
+
+    /// Starts a transaction for the insertion of so many datasets, their types, runs, locations and file
+    /// records, and nothing else. If [`checks_by_set`](RegistryTransaction::checks_by_set) says so, any
+    /// error in it means that it has to be done again, as if for none.
+    ///
+    /// # Errors
+    /// As for [`begin`](Self::begin).
+    pub(crate) async fn begin_inserting(&self, datasets: usize) -> Result<RegistryTransaction> {
+        if datasets >= MANY
+            && let Some(session) = self.context.database.begin_unchecked().await?
+        {
+            return Ok(RegistryTransaction::new(Arc::clone(&self.context), session));
+        }
+        self.begin().await
     }
 
     /// Forgets what is remembered of dataset types.
@@ -421,7 +439,7 @@ impl Registry for SqlRegistry {
             .fetch_summaries(&mut session, &keys)
             .await?
             .values()
-            // Values may be left behind by dataset types that are no longer there.
+            // Governor values stay when the last dataset type goes; they mean nothing then.
             .filter(|summary| !summary.dataset_type_ids.is_empty())
         {
             merged.merge(summary);

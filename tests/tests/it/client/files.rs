@@ -228,16 +228,11 @@ async fn with_archive(
         .unwrap();
     import_registry_data(&butler, &["base.yaml"]).await;
     let archive = ResourcePath::new(packed["files"][0].as_str().unwrap()).unwrap();
-    butler
-        .ingest_zip(
-            &archive,
-            IngestZipOptions {
-                mode: Some(TransferMode::Copy),
-                ..IngestZipOptions::default()
-            },
-        )
-        .await
-        .unwrap();
+    let options = IngestZipOptions {
+        mode: Some(TransferMode::Copy),
+        ..IngestZipOptions::default()
+    };
+    butler.ingest_zip(&archive, options).await.unwrap();
     butler.close().await;
     let in_archive = |entry: &&Value| entry["dataset_type"] == "dict_yaml";
     let put: Vec<&Value> = made["put"]
