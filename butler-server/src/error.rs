@@ -18,7 +18,7 @@ pub enum ApiError {
     /// A mistake of the user that the protocol has a name for: 422.
     User(ErrorResponse),
     /// A request that is not what the protocol says: 422, in the form of FastAPI.
-    Malformed(Complaint),
+    Malformed(Box<Complaint>),
     /// Any other refusal, with what the client may do about it.
     Refused {
         /// The status.
@@ -82,12 +82,12 @@ impl ApiError {
         msg: impl Into<String>,
         input: impl Into<Value>,
     ) -> Self {
-        Self::Malformed(Complaint {
+        Self::Malformed(Box::new(Complaint {
             kind,
             loc: loc.into_iter().map(Into::into).collect(),
             msg: msg.into(),
             input: input.into(),
-        })
+        }))
     }
 }
 
