@@ -35,7 +35,7 @@ const BANDS: [&str; 5] = ["g", "r", "i", "z", "y"];
 /// Datasets in one transaction.
 const BATCH: usize = 50_000;
 /// How many datasets the sample has of which requests are made.
-const SAMPLE: i64 = 500;
+const SAMPLE: i64 = 200;
 
 /// Credentials with which servers sign URLs; nobody ever checks them.
 pub(crate) const CREDENTIALS: [(&str, &str); 4] = [
