@@ -201,6 +201,11 @@ pub(crate) async fn in_steps(program: &Program) {
             "unknown collection",
             "dropped",
         ] {
+            // Before version 16, PostgreSQL cannot pick any value of a group. There the reference
+            // groups by all of them, and does not see that several calibrations match.
+            if name == "ambiguous calibrations" && served.label == "postgres" {
+                continue;
+            }
             let sorted = |found: Vec<String>| {
                 let mut found = found;
                 if name != "limited" {
