@@ -18,6 +18,11 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 
+    /// A YAML file with options of sub-commands, by their names; what is on the command line wins
+    // Taken out before the command line is read.
+    #[arg(short = '@', long, value_name = "FILE", global = true)]
+    options_file: Vec<String>,
+
     #[command(flatten)]
     pub(crate) logging: Logging,
 

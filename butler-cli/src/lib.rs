@@ -13,6 +13,7 @@ mod ingest_table;
 mod logging;
 mod open;
 mod options;
+mod options_file;
 mod output;
 mod progress;
 mod select;
@@ -22,7 +23,7 @@ mod transfer_mode;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser as _};
 
 use cli::Cli;
 use failure::Failure;
@@ -30,6 +31,10 @@ use progress::Bars;
 
 /// Runs the command that these arguments (the program's name first) ask for, and says how it went.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match options_file::expand(arguments.into_iter().collect(), &Cli::command()) {
+        Ok(arguments) => arguments,
+        Err(failure) => return failure.report(),
+    };
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         // Help and version are no failures, and go to standard output.

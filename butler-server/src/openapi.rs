@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use axum::response::{Html, IntoResponse as _, Response};
 use butler_core::dimensions::SerializedDataCoordinate;
-use butler_core::wire::{ErrorResponse, QueryErrorResult};
+use butler_core::wire::QueryErrorResult;
 use bytes::Bytes;
 use http::header;
 use serde_json::Value;
@@ -56,12 +56,13 @@ use crate::routes::{
         health::ready,
         health::metrics,
     ),
-    components(schemas(QueryErrorResult, Unprocessable, Malformed, Complaint))
+    components(schemas(QueryErrorResult, Unprocessable, Mistake, Malformed, Complaint))
 )]
 struct Document;
 
 /// A refusal that says why.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[allow(dead_code)]
 pub(crate) struct Detail {
     /// Why, for people.
@@ -70,9 +71,21 @@ pub(crate) struct Detail {
 
 /// Malformed parts of the request.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[allow(dead_code)]
 pub(crate) struct Malformed {
     detail: Vec<Complaint>,
+}
+
+/// A mistake of the user.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+pub(crate) struct Mistake {
+    /// The protocol's name of the mistake, if it has one.
+    #[schema(nullable = false)]
+    error_type: Option<String>,
+    /// What is wrong, for people.
+    detail: String,
 }
 
 /// What is wrong with a request that was understood, or why it was not.
@@ -80,9 +93,8 @@ pub(crate) struct Malformed {
 #[serde(untagged)]
 #[allow(dead_code)]
 pub(crate) enum Unprocessable {
-    Mistake(ErrorResponse),
+    Mistake(Mistake),
     Malformed(Malformed),
-    Refused(Detail),
 }
 
 /// How a request about a repository may be refused.

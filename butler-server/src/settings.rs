@@ -123,7 +123,7 @@ pub struct Options {
     #[arg(long, env = "DAF_BUTLER_SERVER_KEEP_ALIVE_SECONDS", value_name = "N")]
     pub keep_alive_seconds: Option<u64>,
 
-    /// The most bytes of a request with a query [default: 67108864]; of others it is 1048576.
+    /// The most bytes of a request with a query [default: 33554432]; of others it is 1048576.
     #[arg(long, env = "DAF_BUTLER_SERVER_MAX_QUERY_BYTES", value_name = "N")]
     pub max_query_bytes: Option<usize>,
 
@@ -372,7 +372,7 @@ impl Options {
             max_user_queries: options.max_user_queries.unwrap_or(2),
             retry_after_seconds: options.retry_after_seconds.unwrap_or(5),
             keep_alive: seconds(options.keep_alive_seconds, 15),
-            max_query_bytes: options.max_query_bytes.unwrap_or(64 << 20),
+            max_query_bytes: options.max_query_bytes.unwrap_or(32 << 20),
             lookup_timeout: seconds(options.lookup_timeout_seconds, 30),
             query_timeout: seconds(options.query_timeout_seconds, 1800),
             lookup_connections: connections("lookup_connections", options.lookup_connections, 10)?,

@@ -1,7 +1,8 @@
 """Ask random questions of a repository with the reference implementation's query system.
 
 Usage: ``query_cases.py REPO [--prepare] [--world NAME] [--seed N] [--count N]``. The repository is one of
-``make_repo.py`` with all its data, or with ``--world big`` the one that ``world.rs`` makes.
+``make_repo.py`` with all its data, or with ``--world`` the one that ``big.rs`` makes
+(``big``), or the one of LATISS data (``latiss``).
 
 ``--prepare``
     Adds datasets of more dimensions first, in collections of all types; the repository must not have them.

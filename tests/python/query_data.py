@@ -40,17 +40,17 @@ DIMENSIONS = [
     [],
 ]
 
-# Governor values that go together: in the package's data, and in what `world.rs` makes.
+# Governor values that go together: in the package's data, in what `big.rs` makes, and in the repository of LATISS.
 PACKAGED = [
     {"instrument": "Cam1", "skymap": "SkyMap1"},
     {"instrument": "HSC", "skymap": "discrete/ci_hsc"},
     {"instrument": "HSC", "skymap": "discrete/ci_hsc"},
     {"instrument": "LSSTCam", "skymap": "SkyMap1"},
 ]
-WORLDS = {"packaged": PACKAGED, "big": [{"instrument": "Big", "skymap": "Wide"}]}
+WORLDS = {"packaged": PACKAGED, "big": [{"instrument": "Big", "skymap": "Wide"}], "latiss": [{"instrument": "LATISS"}]}
 
 # Where datasets are that only some instruments or sky maps have.
-HOMES = {"packaged": {"bias": PACKAGED[0], "flat": PACKAGED[0], "calexp": PACKAGED[1]}, "big": {}}
+HOMES = {"packaged": {"bias": PACKAGED[0], "flat": PACKAGED[0], "calexp": PACKAGED[1]}, "big": {}, "latiss": {}}
 
 ELEMENTS = [
     "instrument",

@@ -1,7 +1,8 @@
-"""Make the repositories of ``cases/*.yaml``, and answer their queries with the reference implementation.
+"""Make the repositories of ``cases/``, and answer their queries with the reference implementation.
 
-Usage: ``query_suite.py CASES``. CASES is one of those files, which says what its parts are; where each of its
-repositories is to be comes on standard input: ``{name: {root, db, namespace}}``, null for SQLite.
+Usage: ``query_suite.py``, with ``{"repositories", "groups", "places"}`` on standard input: what the files of ``cases/``
+have, as ``repositories.yaml`` describes it, and where each repository is to be: ``{name: {root, db, namespace}}``, of
+which the last two are null for SQLite.
 
 Prints ``{"answers": [outcome]}``, in the order of all cases::
 
@@ -22,7 +23,6 @@ import uuid
 import warnings
 
 import astropy.time
-import yaml
 from canonical import text, value
 from lsst.daf.butler import (
     Butler,
@@ -292,11 +292,10 @@ def answer_group(butlers, group):
 
 def main():
     """Run as a command."""
-    with open(sys.argv[1], encoding="utf-8") as stream:
-        cases = yaml.safe_load(stream)
-    places = json.load(sys.stdin)
-    butlers = {name: create(places[name], repository) for name, repository in cases["repositories"].items()}
-    answers = [found for group in cases["groups"] for found in answer_group(butlers, group)]
+    given = json.load(sys.stdin)
+    repositories, places = given["repositories"], given["places"]
+    butlers = {name: create(places[name], repositories[name]) for name in sorted(repositories)}
+    answers = [found for group in given["groups"] for found in answer_group(butlers, group)]
     json.dump({"answers": answers}, sys.stdout)
 
 

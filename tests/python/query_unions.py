@@ -1,6 +1,7 @@
 """Random queries over many dataset types, with conditions in the expression language."""
 
 from canonical import text
+from lsst.daf.butler import CalibrationLookupError
 
 LIMITS = [None, None, None, 0, 1, 3, 10, 100]
 
@@ -81,17 +82,24 @@ class UnionAsker:
         }
         case = {"question": "all_datasets", "arguments": arguments, "options": {}, "order": False}
         case["one_of_group"] = asker.has_any_value
+        limit = arguments["limit"]
         try:
-            unlimited = arguments | {"limit": asker.most_rows}
-            everything = self.ask(unlimited)
-            if len(everything) == asker.most_rows:
+            case["answer"] = self.ask(arguments if limit is not None else arguments | {"limit": asker.most_rows})
+        except CalibrationLookupError as error:
+            if limit is not None:
+                # Whether ambiguous rows are met that the limit leaves out is not defined.
                 return None
-            if arguments["limit"] is not None:
-                case["all"] = everything
-                everything = self.ask(arguments)
-            case["answer"] = everything
-            if not everything and rng.random() < 0.6:
-                return None
+            case["error"] = {"type": type(error).__name__, "detail": str(error)}
+            return case
         except Exception as error:
             case["error"] = {"type": type(error).__name__, "detail": str(error)}
+            return case
+        if limit is not None:
+            try:
+                case["all"] = self.ask(arguments | {"limit": asker.most_rows})
+            except Exception:
+                return None
+        everything = case.get("all", case["answer"])
+        if len(everything) == asker.most_rows or (not everything and rng.random() < 0.6):
+            return None
         return case

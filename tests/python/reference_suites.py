@@ -18,7 +18,7 @@ import warnings
 
 import sqlalchemy
 from canonical import show
-from lsst.daf.butler import Butler, Config
+from lsst.daf.butler import Butler, Config, InvalidQueryError
 from lsst.daf.butler.registry.tests import RegistryTests
 from lsst.daf.butler.tests._repo_template_cache import make_repo_for_test
 from lsst.daf.butler.tests.butler_queries import ButlerQueryTests
@@ -83,6 +83,23 @@ class Queries(Repositories, ButlerQueryTests, unittest.TestCase):
         for filename in args:
             self.load_data(butler, filename)
         return butler
+
+
+    def check_detector_records(self, results, ids=(1, 2, 3, 4), *args, has_postprocessing=False, **kwargs):
+        """Check results as the base class does.
+
+        Its server cannot count the rows of queries of which it drops some after the database; where another one can, the
+        count must be right.
+        """
+        if has_postprocessing and not kwargs.get("doomed", False):
+            try:
+                count = results.count()
+            except InvalidQueryError:
+                pass
+            else:
+                self.assertEqual(count, len(ids))
+                has_postprocessing = False
+        super().check_detector_records(results, ids, *args, has_postprocessing=has_postprocessing, **kwargs)
 
 
 def drop_schema(name):

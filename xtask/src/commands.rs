@@ -22,14 +22,20 @@ const FOREIGN: [&str; 6] = [
 /// The services of a run. They end when this is dropped.
 struct Services {
     python: PathBuf,
+    schemathesis: PathBuf,
     postgres: Postgres,
 }
 
 impl Services {
     fn start() -> Result<Self, String> {
-        let python = phase("python", venv::prepare)?;
+        let python = phase("python", || venv::REFERENCE.prepare())?;
+        let schemathesis = phase("schemathesis", || venv::SCHEMATHESIS.prepare())?;
         let postgres = phase("postgres", Postgres::prepare)?;
-        Ok(Self { python, postgres })
+        Ok(Self {
+            python,
+            schemathesis,
+            postgres,
+        })
     }
 
     /// Hands the services to a command, and keeps the caller's own from it.
@@ -41,7 +47,8 @@ impl Services {
             }
         }
         command
-            .env("BUTLER_TEST_PYTHON", &self.python)
+            .env(venv::REFERENCE.variable, &self.python)
+            .env(venv::SCHEMATHESIS.variable, &self.schemathesis)
             .env(URL_VARIABLE, self.postgres.url())
             .env("AWS_EC2_METADATA_DISABLED", "true")
     }
@@ -85,19 +92,17 @@ pub(crate) fn test(args: &[String]) -> Result<(), String> {
     })
 }
 
-/// Starts the services and runs the benchmark against the reference implementation.
+/// Starts the services and runs a benchmark against the reference implementation: of the server if that is the
+/// first argument, else of bulk writes.
 pub(crate) fn bench(args: &[String]) -> Result<(), String> {
+    let (package, bench, args) = match args {
+        [first, rest @ ..] if first == "server" => ("butler-server", "load", rest),
+        all => ("butler-tests", "peer", all),
+    };
     let services = Services::start()?;
     let mut cargo = workspace::cargo();
     cargo
-        .args([
-            "bench",
-            "--package",
-            "butler-tests",
-            "--bench",
-            "peer",
-            "--",
-        ])
+        .args(["bench", "--package", package, "--bench", bench, "--"])
         .args(args);
     phase("benchmark", || {
         process::run(services.offer(&mut cargo))?;

@@ -34,9 +34,10 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Set up Python and PostgreSQL, then run the benchmark against the reference implementation.
+    /// Set up Python and PostgreSQL, then run a benchmark against the reference implementation: `bench` of bulk
+    /// writes, `bench server` of the server under load.
     Bench {
-        /// Passed on to the benchmark (`cargo bench -p butler-tests --bench peer -- …`).
+        /// `server`, and arguments of the benchmark.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },

@@ -12,11 +12,11 @@ pub(crate) fn phase<T>(
     let seconds = start.elapsed().as_secs_f64();
     match outcome {
         Ok((value, summary)) => {
-            println!("xtask: {name:<10} {seconds:7.1} s  {summary}");
+            println!("xtask: {name:<12} {seconds:7.1} s  {summary}");
             Ok(value)
         }
         Err(error) => {
-            println!("xtask: {name:<10} {seconds:7.1} s  FAILED");
+            println!("xtask: {name:<12} {seconds:7.1} s  FAILED");
             Err(format!("{name}: {error}"))
         }
     }

@@ -1,4 +1,4 @@
-//! The Python virtual environment with the pinned reference implementation.
+//! Python virtual environments with pinned packages: the reference implementation, and what tests servers.
 
 use crate::{apt, process, workspace};
 use std::env;
@@ -16,50 +16,87 @@ const PYTHONS: [&str; 6] = [
     "python",
 ];
 
-/// Makes the environment ready and returns its interpreter.
-///
-/// It lives in `$BUTLER_TEST_VENV`, else in `<target>/test-venv`. A copy of the requirements is its stamp:
-/// as long as they are unchanged and the package imports, the environment is used as it is.
-pub(crate) fn prepare() -> Result<(PathBuf, String), String> {
-    if let Some(python) = env::var_os("BUTLER_TEST_PYTHON") {
-        let python = PathBuf::from(python);
-        let summary = format!("{} (from BUTLER_TEST_PYTHON)", python.display());
-        return Ok((python, summary));
-    }
-    let home = match env::var_os("BUTLER_TEST_VENV") {
-        Some(path) => env::current_dir()
-            .map_err(|error| error.to_string())?
-            .join(path),
-        None => workspace::target_dir()?.join("test-venv"),
-    };
-    let requirements = workspace::root().join("tests/python/requirements.txt");
-    let wanted = read(&requirements)?;
-    let python = home.join("bin/python");
-    let stamp = home.join("butler-requirements.txt");
+/// A virtual environment.
+pub(crate) struct Environment {
+    /// Names the interpreter; taken over where it is set.
+    pub(crate) variable: &'static str,
+    /// Moves the environment from its directory below Cargo's target directory.
+    home_variable: &'static str,
+    directory: &'static str,
+    /// What is installed, in `tests/python`.
+    requirements: &'static str,
+    /// Imports when the environment is sound.
+    module: &'static str,
+}
 
-    let _lock = lock(&home)?;
-    if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) && works(&home, &python) {
-        return Ok((python, format!("{} (as it was)", home.display())));
+/// The reference implementation.
+pub(crate) const REFERENCE: Environment = Environment {
+    variable: "BUTLER_TEST_PYTHON",
+    home_variable: "BUTLER_TEST_VENV",
+    directory: "test-venv",
+    requirements: "requirements.txt",
+    module: "lsst.daf.butler.version",
+};
+
+/// Schemathesis, whose requirements are not those of the reference.
+pub(crate) const SCHEMATHESIS: Environment = Environment {
+    variable: "BUTLER_TEST_SCHEMATHESIS",
+    home_variable: "BUTLER_TEST_SCHEMATHESIS_VENV",
+    directory: "schemathesis-venv",
+    requirements: "requirements-schemathesis.txt",
+    module: "schemathesis",
+};
+
+impl Environment {
+    /// Makes it ready and returns its interpreter.
+    ///
+    /// A copy of the requirements is its stamp: as long as they are unchanged and its module imports, the
+    /// environment is used as it is.
+    pub(crate) fn prepare(&self) -> Result<(PathBuf, String), String> {
+        if let Some(python) = env::var_os(self.variable) {
+            let python = PathBuf::from(python);
+            let summary = format!("{} (from {})", python.display(), self.variable);
+            return Ok((python, summary));
+        }
+        let home = match env::var_os(self.home_variable) {
+            Some(path) => env::current_dir()
+                .map_err(|error| error.to_string())?
+                .join(path),
+            None => workspace::target_dir()?.join(self.directory),
+        };
+        let requirements = workspace::root()
+            .join("tests/python")
+            .join(self.requirements);
+        let wanted = read(&requirements)?;
+        let python = home.join("bin/python");
+        let stamp = home.join("butler-requirements.txt");
+
+        let _lock = lock(&home)?;
+        if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted)
+            && works(&home, &python, self.module)
+        {
+            return Ok((python, format!("{} (as it was)", home.display())));
+        }
+        if home.exists() {
+            fs::remove_dir_all(&home).map_err(|error| format!("{}: {error}", home.display()))?;
+        }
+        create(&home)?;
+        process::output(
+            Command::new(&python)
+                .args([
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                ])
+                .args(["--no-input", "--no-deps", "--retries", "5", "-r"])
+                .arg(&requirements),
+        )?;
+        process::output(Command::new(&python).args(["-m", "pip", "check"]))?;
+        fs::write(&stamp, &wanted).map_err(|error| format!("{}: {error}", stamp.display()))?;
+        Ok((python, format!("{} (made)", home.display())))
     }
-    if home.exists() {
-        fs::remove_dir_all(&home).map_err(|error| format!("{}: {error}", home.display()))?;
-    }
-    create(&home)?;
-    process::output(
-        Command::new(&python)
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-            ])
-            .args(["--no-input", "--no-deps", "--retries", "5", "-r"])
-            .arg(&requirements),
-    )?;
-    process::output(Command::new(&python).args(["-m", "pip", "check"]))?;
-    fs::write(&stamp, &wanted).map_err(|error| format!("{}: {error}", stamp.display()))?;
-    Ok((python, format!("{} (made)", home.display())))
 }
 
 /// Creates an empty environment, installing Python's `venv` where it is missing.
@@ -99,11 +136,11 @@ fn find_python() -> Option<String> {
         .map(|name| (*name).to_owned())
 }
 
-/// Tells whether the package imports, whatever the caller's home is: astropy insists on reading it.
-fn works(home: &Path, python: &Path) -> bool {
+/// Tells whether a module imports, whatever the caller's home is: astropy insists on reading it.
+fn works(home: &Path, python: &Path, module: &str) -> bool {
     process::output(
         Command::new(python)
-            .args(["-c", "import lsst.daf.butler.version"])
+            .args(["-c", &format!("import {module}")])
             .env("HOME", home),
     )
     .is_ok()

@@ -56,6 +56,9 @@ impl QueryDataIds {
         let dimensions = self.dimensions(&butler).await?;
         let Some(query) = constrained(&butler, &self.datasets, &self.collections).await? else {
             note("There are no datasets of these types in the collections.");
+            if self.output.is_table() {
+                return Ok(());
+            }
             return self.output.write(&[data_id_rows(&dimensions, &[], false)]);
         };
         let options = SimpleQuery {

@@ -1,7 +1,5 @@
 //! `butler retrieve-artifacts`.
 
-use std::path::Path;
-
 use butler::{DatasetRef, Error, Repository};
 use butler_client::RemoteButler;
 use butler_direct::DirectButler;
@@ -144,6 +142,12 @@ impl RetrieveArtifacts {
         datasets: &[DatasetRef],
         bars: &Bars,
     ) -> butler::Result<Vec<String>> {
+        let destination = ResourcePath::directory(&self.destination)?;
+        let destination = destination.local_path().ok_or_else(|| {
+            Error::InvalidArgument(format!(
+                "files come from a server to local directories only, not to {destination}"
+            ))
+        })?;
         let mode = self.transfer.mode();
         if self.zip.get() || !matches!(mode, TransferMode::Auto | TransferMode::Copy) {
             return Err(Error::InvalidArgument(
@@ -159,7 +163,7 @@ impl RetrieveArtifacts {
             ..butler_client::RetrieveOptions::default()
         };
         let files = butler
-            .retrieve_artifacts(datasets, Path::new(&self.destination), options, bars)
+            .retrieve_artifacts(datasets, &destination, options, bars)
             .await?;
         Ok(files
             .keys()

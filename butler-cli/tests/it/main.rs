@@ -8,4 +8,5 @@ mod files;
 mod formats;
 mod help;
 mod listing;
+mod serving;
 mod support;

@@ -419,7 +419,7 @@ pub fn validate_dataset_type_name(name: &str) -> Result<()> {
 
 fn invalid_name(name: &str) -> String {
     format!(
-        "'{name}' is not a valid dataset type name: expected letters, digits and underscores, not \
+        "'{name}' does not look like a valid dataset type name: expected letters, digits and underscores, not \
          starting with a digit, and a dot before each component"
     )
 }

@@ -164,6 +164,15 @@ impl<'de> Deserialize<'de> for DataIdValue {
                     .map_err(|_| E::custom(format!("{value} exceeds 64 bits with sign")))
             }
 
+            fn visit_f64<E: de::Error>(self, value: f64) -> Result<Self::Value, E> {
+                // JSON does not tell 5.0 from 5. All such numbers up to 2⁵³ are exact.
+                const EXACT: f64 = 9_007_199_254_740_992.0;
+                match value.fract() == 0.0 && value.abs() <= EXACT {
+                    true => Ok(DataIdValue::Int(value as i64)),
+                    false => Err(E::custom(format!("{value} is not an integer"))),
+                }
+            }
+
             fn visit_str<E: de::Error>(self, value: &str) -> Result<Self::Value, E> {
                 Ok(DataIdValue::Str(value.into()))
             }

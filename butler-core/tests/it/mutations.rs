@@ -105,6 +105,8 @@ fn check_expression(text: &str, context: &ParseContext<'_>) {
         Ok(predicate) => {
             let leaves: usize = predicate.operands().iter().map(Vec::len).sum();
             assert!(leaves <= MAX_PREDICATE_LEAVES, "{text:?}");
+            assert!(predicate.to_json().is_ok(), "{text:?}");
+            let _ = predicate.to_string();
         }
         Err(Error::InvalidQuery(message)) => {
             assert!(message.ends_with('^'), "{text:?}: {message}");
@@ -147,6 +149,9 @@ fn almost_right_expressions_are_expressions_or_errors_with_a_place() {
         ":",
         ":i",
         ":l",
+        ":f",
+        ":s",
+        ":t",
         ".",
         "..",
         "1",
@@ -179,6 +184,9 @@ fn almost_right_expressions_are_expressions_or_errors_with_a_place() {
     let datasets = BTreeSet::from([DatasetTypeKey::from("raw")]);
     let bind = BindValues::from([
         ("i".to_owned(), BindValue::from(1_i64)),
+        ("f".to_owned(), BindValue::from(1.5)),
+        ("s".to_owned(), BindValue::from("CIRCLE 1 2 3")),
+        ("t".to_owned(), BindValue::Time(1_585_571_433_000_000_000)),
         ("l".to_owned(), BindValue::from(vec![1_i64, 2, 3])),
     ]);
     let context = ParseContext::new(&dimensions)

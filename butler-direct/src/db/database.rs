@@ -1,18 +1,14 @@
-//! A connection pool to one database and namespace.
+//! A handle to one database and namespace.
 
-use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
 use butler_core::error::{Error, Result};
-use sqlx::pool::PoolConnectionMetadata;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+use sqlx::postgres::PgPool;
+use sqlx::sqlite::SqlitePool;
 use tokio::sync::OnceCell;
 
+use super::connect::{Access, ConnectOptions};
 use super::ddl::DdlWriter;
 use super::dialect::{Dialect, quote};
 use super::error::SqlError;
@@ -21,41 +17,8 @@ use super::references::ReferenceChecks;
 use super::schema::TableSpec;
 use super::session::{Connection, Session};
 
-/// How long a statement waits for another process's lock on a SQLite file before it gives up.
-pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Most memory for pages of a SQLite file, in KiB (that is what the sign says). Pages that a large
-/// write has changed then wait there for its end, instead of going to the file and back.
-const SQLITE_CACHE: &str = "-65536";
-
-/// How long a caller waits for a free connection before it gives up.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How long a connection to a server may have been idle without being asked whether it still works.
-const FRESH: Duration = Duration::from_secs(1);
-
-/// Where a database is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Location {
-    /// A SQLite file.
-    SqliteFile(PathBuf),
-    /// A SQLite database in memory, private to the [`Database`] and gone with it.
-    SqliteMemory,
-    /// A PostgreSQL server: a `postgresql://` URL with credentials.
-    Postgres(String),
-}
-
-/// What may be done to a database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Only reading; a write is refused before it reaches the database.
-    ReadOnly,
-    /// Reading and writing.
-    ReadWrite,
-}
-
 #[derive(Debug)]
-enum Pool {
+pub(super) enum Pool {
     Postgres(PgPool),
     Sqlite(SqlitePool),
 }
@@ -63,6 +26,9 @@ enum Pool {
 #[derive(Debug)]
 struct Inner {
     pool: Pool,
+    /// Connections to a SQLite file on which it does not check foreign keys, for
+    /// [`Database::begin_unchecked`]: the switch works only outside of transactions.
+    unchecked: Option<SqlitePool>,
     namespace: Option<String>,
     access: Access,
     label: String,
@@ -72,38 +38,6 @@ struct Inner {
     may_check_by_set: OnceCell<bool>,
 }
 
-/// How a database is connected to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConnectOptions {
-    /// The PostgreSQL schema that holds the repository; without one, the first of the
-    /// connection's search path.
-    pub namespace: Option<String>,
-    /// What may be done to the database.
-    pub access: Access,
-    /// The most connections that are open at once.
-    pub max_connections: u32,
-    /// How long a statement waits for another process's lock on a SQLite file before it gives up.
-    pub sqlite_busy_timeout: Duration,
-    /// How the references of large inserts are checked on PostgreSQL.
-    pub reference_checks: ReferenceChecks,
-    /// How long PostgreSQL may take for one statement; as the server is set up, if unset.
-    pub statement_timeout: Option<Duration>,
-}
-
-impl ConnectOptions {
-    /// The usual options.
-    pub fn new(access: Access, max_connections: u32) -> Self {
-        Self {
-            namespace: None,
-            access,
-            max_connections,
-            sqlite_busy_timeout: SQLITE_BUSY_TIMEOUT,
-            reference_checks: ReferenceChecks::default(),
-            statement_timeout: None,
-        }
-    }
-}
-
 /// A handle to a database; clones share one pool of connections.
 #[derive(Debug, Clone)]
 pub struct Database {
@@ -111,130 +45,17 @@ pub struct Database {
 }
 
 impl Database {
-    /// Connects to a database.
-    ///
-    /// `namespace` is the PostgreSQL schema that holds the repository; `None` stands for the first
-    /// of the connection's search path. `max_connections` bounds the pool.
-    ///
-    /// # Errors
-    /// Fails when the database cannot be reached, or when a PostgreSQL database lacks the
-    /// `btree_gist` extension, without which validity ranges cannot be kept apart.
-    pub async fn connect(
-        location: &Location,
-        namespace: Option<&str>,
-        access: Access,
-        max_connections: u32,
-    ) -> Result<Self> {
-        let options = ConnectOptions {
-            namespace: namespace.map(str::to_owned),
-            ..ConnectOptions::new(access, max_connections)
-        };
-        Self::connect_with(location, &options).await
-    }
-
-    /// Connects to a database, with all options.
-    ///
-    /// # Errors
-    /// As [`connect`](Self::connect).
-    pub async fn connect_with(location: &Location, options: &ConnectOptions) -> Result<Self> {
-        let access = options.access;
-        match location {
-            Location::Postgres(url) => Self::connect_postgres(url, options).await,
-            Location::SqliteFile(path) => {
-                let wanted = options;
-                let options = SqliteConnectOptions::new()
-                    .filename(path)
-                    .create_if_missing(access == Access::ReadWrite)
-                    .read_only(access == Access::ReadOnly);
-                let label = format!("SQLite database {}", path.display());
-                let options = options.busy_timeout(wanted.sqlite_busy_timeout);
-                Self::connect_sqlite(options, label, wanted).await
-            }
-            Location::SqliteMemory => {
-                let wanted = ConnectOptions {
-                    // Each connection to a database in memory sees a database of its own.
-                    max_connections: 1,
-                    ..options.clone()
-                };
-                let options = SqliteConnectOptions::new().in_memory(true);
-                Self::connect_sqlite(options, "SQLite database in memory".to_owned(), &wanted).await
-            }
-        }
-    }
-
-    async fn connect_postgres(url: &str, wanted: &ConnectOptions) -> Result<Self> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|e| Error::Configuration(format!("the PostgreSQL URL is not valid: {e}")))?
-            .application_name("butler");
-        let settings = session_settings(wanted);
-        let label = format!(
-            "PostgreSQL database {} at {}",
-            options.get_database().unwrap_or("(default)"),
-            options.get_host()
-        );
-        let pool = PgPoolOptions::new()
-            .max_connections(wanted.max_connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| Box::pin(still_usable(connection, meta)))
-            .after_connect(move |connection, _| {
-                let settings = settings.clone();
-                Box::pin(async move {
-                    match settings.is_empty() {
-                        true => Ok(()),
-                        false => connection.execute(AssertSqlSafe(settings)).await.map(drop),
-                    }
-                })
-            })
-            .connect_with(options)
-            .await
-            .map_err(|e| SqlError::new(format!("connecting to {label}"), e))?;
-        let (current, has_gist): (Option<String>, bool) = sqlx::query_as(
-            "SELECT current_schema()::text,
-                    EXISTS (SELECT FROM pg_extension WHERE extname = 'btree_gist')",
-        )
-        .fetch_one(&pool)
-        .await
-        .map_err(|e| SqlError::new(format!("inspecting {label}"), e))?;
-        if !has_gist {
-            return Err(Error::Configuration(format!(
-                "{label} lacks the btree_gist extension, which a Butler repository needs; an \
-                 administrator must run CREATE EXTENSION btree_gist in that database"
-            )));
-        }
-        let namespace = wanted.namespace.clone().or(current);
-        Ok(Self::new(Pool::Postgres(pool), namespace, label, wanted))
-    }
-
-    async fn connect_sqlite(
-        options: SqliteConnectOptions,
+    pub(super) fn new(
+        pool: Pool,
+        unchecked: Option<SqlitePool>,
+        namespace: Option<String>,
         label: String,
-        wanted: &ConnectOptions,
-    ) -> Result<Self> {
-        let max_connections = wanted.max_connections;
-        let mut options = options.foreign_keys(true);
-        if wanted.access == Access::ReadWrite {
-            options = options.pragma("cache_size", SQLITE_CACHE);
-        }
-        let pool = SqlitePoolOptions::new()
-            .max_connections(max_connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            // There is no server that could have gone away.
-            .test_before_acquire(false)
-            // A database in memory lives as long as its only connection.
-            .min_connections(u32::from(max_connections == 1))
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options)
-            .await
-            .map_err(|e| SqlError::new(format!("opening {label}"), e))?;
-        Ok(Self::new(Pool::Sqlite(pool), None, label, wanted))
-    }
-
-    fn new(pool: Pool, namespace: Option<String>, label: String, options: &ConnectOptions) -> Self {
+        options: &ConnectOptions,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 pool,
+                unchecked,
                 namespace,
                 access: options.access,
                 label,
@@ -424,6 +245,22 @@ impl Database {
         Ok(Session::new(self.clone(), connection))
     }
 
+    /// Starts a transaction for writing in which SQLite does not check foreign keys; `None` if there
+    /// is no such thing in this database. Only inserts through
+    /// [`references`](super::references) may be done in it, which check them set by set.
+    ///
+    /// # Errors
+    /// As for [`begin`](Self::begin).
+    pub(crate) async fn begin_unchecked(&self) -> Result<Option<Session>> {
+        self.require_writeable()?;
+        let Some(pool) = &self.inner.unchecked else {
+            return Ok(None);
+        };
+        let begun = pool.begin_with("BEGIN IMMEDIATE").await.map_err(busy)?;
+        let connection = Connection::SqliteTransaction(begun);
+        Ok(Some(Session::new(self.clone(), connection).unchecked()))
+    }
+
     /// Has the PostgreSQL server stop a process, if it is running this statement.
     ///
     /// # Errors
@@ -532,6 +369,9 @@ impl Database {
             Pool::Postgres(pool) => pool.close().await,
             Pool::Sqlite(pool) => pool.close().await,
         }
+        if let Some(pool) = &self.inner.unchecked {
+            pool.close().await;
+        }
     }
 
     /// Creates the PostgreSQL schema of the repository unless it is there. The session must be a
@@ -554,31 +394,6 @@ impl Database {
         }
         Ok(())
     }
-}
-
-/// What a new connection to PostgreSQL is told first. Parameters at its start would do as well, but
-/// poolers refuse them.
-fn session_settings(wanted: &ConnectOptions) -> String {
-    let mut settings = String::new();
-    if wanted.access == Access::ReadOnly {
-        settings.push_str("SET default_transaction_read_only = on;");
-    }
-    if let Some(limit) = wanted.statement_timeout {
-        settings.push_str(&format!("SET statement_timeout = {};", limit.as_millis()));
-    }
-    settings
-}
-
-/// Asks the server for a sign of life, unless the connection was in use just now: that would cost
-/// every look-up a round trip more.
-async fn still_usable(
-    connection: &mut PgConnection,
-    meta: PoolConnectionMetadata,
-) -> std::result::Result<bool, sqlx::Error> {
-    if meta.idle_for > FRESH {
-        connection.ping().await?;
-    }
-    Ok(true)
 }
 
 fn busy(error: sqlx::Error) -> Error {

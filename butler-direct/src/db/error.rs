@@ -57,6 +57,15 @@ impl SqlError {
         }
     }
 
+    /// A reference that is not there, found by a check of our own.
+    pub(super) fn missing_reference(table: &str) -> Self {
+        Self {
+            context: format!("checking what new rows of '{table}' refer to"),
+            kind: SqlErrorKind::ForeignKey,
+            source: sqlx::Error::RowNotFound,
+        }
+    }
+
     /// The same error under another description of what was being done.
     #[must_use]
     pub fn during(self, context: impl Into<String>) -> Self {

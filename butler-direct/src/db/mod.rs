@@ -1,6 +1,7 @@
 //! Access to PostgreSQL and SQLite: connections, transactions, DDL and bulk writes.
 
 pub mod bulk;
+mod connect;
 pub mod database;
 pub mod ddl;
 pub mod dialect;
@@ -14,7 +15,8 @@ pub mod row;
 pub mod schema;
 pub mod session;
 
-pub use database::{Access, ConnectOptions, Database, Location};
+pub use connect::{Access, ConnectOptions, Location, SQLITE_BUSY_TIMEOUT};
+pub use database::Database;
 pub use dialect::Dialect;
 pub use error::{SqlError, SqlErrorKind};
 pub use param::Param;

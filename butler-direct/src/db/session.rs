@@ -40,6 +40,7 @@ pub struct Session {
     connection: Connection,
     savepoints: u32,
     suspended: bool,
+    unchecked: bool,
 }
 
 /// A point in a transaction to which it can be rolled back.
@@ -54,7 +55,21 @@ impl Session {
             connection,
             savepoints: 0,
             suspended: false,
+            unchecked: false,
         }
+    }
+
+    /// The same session, on a connection that checks no foreign keys.
+    pub(super) fn unchecked(self) -> Self {
+        Self {
+            unchecked: true,
+            ..self
+        }
+    }
+
+    /// Whether the database checks no foreign keys in this session.
+    pub(crate) fn is_unchecked(&self) -> bool {
+        self.unchecked
     }
 
     /// The database the session belongs to.

@@ -197,13 +197,27 @@ impl DirectButler {
         refs: &[DatasetRef],
         records: &GatheredRecords,
     ) -> Result<()> {
-        let mut transaction = self.registry().begin().await?;
-        transaction.register_dataset_types(types).await?;
-        register_runs(&mut transaction, refs, &HashMap::new()).await?;
-        records.insert(&mut transaction, self.universe()).await?;
-        transaction.import_datasets(refs).await?;
-        staged.record(&mut transaction).await?;
-        transaction.commit().await
+        let mut inserted = match records.is_empty() {
+            true => refs.len(),
+            false => 0,
+        };
+        loop {
+            let mut transaction = self.registry().begin_inserting(inserted).await?;
+            let done = async {
+                transaction.register_dataset_types(types).await?;
+                register_runs(&mut transaction, refs, &HashMap::new()).await?;
+                records.insert(&mut transaction, self.universe()).await?;
+                transaction.import_datasets(refs).await?;
+                staged.record(&mut transaction).await
+            }
+            .await;
+            match done {
+                Ok(()) => return transaction.commit().await,
+                Err(_) if transaction.checks_by_set() => transaction.rollback().await?,
+                Err(error) => return Err(error),
+            }
+            inserted = 0;
+        }
     }
 }
 

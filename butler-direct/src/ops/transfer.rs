@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use butler_core::collections::CollectionWildcard;
 use butler_core::datasets::{DatasetId, DatasetRef, DatasetType};
 use butler_core::dimensions::{DataCoordinate, DataIdValue, DimensionElement, DimensionRecord};
-use butler_core::error::Result;
+use butler_core::error::{Error, Result};
 use butler_core::progress::Progress;
 use butler_core::registry::{CollectionQuery, Registry};
 use butler_core::transfer::{SourceFile, TransferSource};
@@ -183,7 +183,8 @@ impl DirectButler {
         let found = if same {
             source.registry().expand_data_ids(&data_ids).await?
         } else if records.is_empty() {
-            self.registry().expand_data_ids(&data_ids).await?
+            let found = self.registry().expand_data_ids(&data_ids).await;
+            found.map_err(lacking_records)?
         } else {
             // Names are made of records of this repository's universe: they are inserted to be
             // looked up, and then again, for good, together with the datasets.
@@ -223,6 +224,16 @@ impl TransferSource for DirectButler {
         Ok(files
             .map(|(id, files)| (id, files.into_iter().map(SourceFile::from).collect()))
             .collect())
+    }
+}
+
+/// What is said of records that are not here when datasets are imported without them.
+fn lacking_records(error: Error) -> Error {
+    match error {
+        Error::DataIdValue(text) => Error::ConflictingDefinition(format!(
+            "{text} Transfer the dimension records of the datasets as well."
+        )),
+        other => other,
     }
 }
 

@@ -14,6 +14,7 @@ mod dimension_groups;
 mod dimension_records;
 mod expand;
 mod file_records;
+mod implied;
 pub mod locations;
 mod overrides;
 pub mod query;

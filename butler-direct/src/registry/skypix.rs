@@ -4,6 +4,7 @@ use butler_core::dimensions::{
     DataIdValue, DimensionElement, DimensionRecord, DimensionUniverse, EncodedRegion,
 };
 use butler_core::error::{Error, Result};
+use butler_sphgeom::Region;
 
 /// System name and level of the common skypix dimension.
 pub(super) fn common(universe: DimensionUniverse) -> (&'static str, i16) {
@@ -23,10 +24,15 @@ pub(super) fn common_envelope(
     universe: DimensionUniverse,
     region: &EncodedRegion,
 ) -> Result<Vec<(i64, i64)>> {
-    let envelope = universe
-        .common_skypix()
-        .pixelization()?
-        .envelope(&region.decode()?, 0);
+    envelope(universe.common_skypix(), &region.decode()?)
+}
+
+/// The pixels of a skypix dimension that a region may overlap, as half-open ranges.
+///
+/// # Errors
+/// [`Error::InvalidArgument`] when the dimension is no skypix one.
+pub(super) fn envelope(dimension: DimensionElement, region: &Region) -> Result<Vec<(i64, i64)>> {
+    let envelope = dimension.pixelization()?.envelope(region, 0);
     // Indices are non-negative and, at any level, below 2^63.
     let index = |index: u64| i64::try_from(index).unwrap_or(i64::MAX);
     Ok(envelope

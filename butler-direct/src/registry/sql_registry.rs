@@ -30,6 +30,9 @@ use super::versions::SchemaVersions;
 use super::{attributes, tables};
 use crate::db::{Access, Database, Session};
 
+/// Datasets from which on their references are checked set by set on SQLite.
+const MANY: usize = 10_000;
+
 /// How often a search is repeated because its dataset type was redefined meanwhile.
 const ATTEMPTS: usize = 3;
 
@@ -177,6 +180,21 @@ impl SqlRegistry {
     pub async fn begin(&self) -> Result<RegistryTransaction> {
         let session = self.context.database.begin().await?;
         Ok(RegistryTransaction::new(Arc::clone(&self.context), session))
+    }
+
+    /// Starts a transaction for the insertion of so many datasets, their types, runs, locations and file
+    /// records, and nothing else. If [`checks_by_set`](RegistryTransaction::checks_by_set) says so, any
+    /// error in it means that it has to be done again, as if for none.
+    ///
+    /// # Errors
+    /// As for [`begin`](Self::begin).
+    pub(crate) async fn begin_inserting(&self, datasets: usize) -> Result<RegistryTransaction> {
+        if datasets >= MANY
+            && let Some(session) = self.context.database.begin_unchecked().await?
+        {
+            return Ok(RegistryTransaction::new(Arc::clone(&self.context), session));
+        }
+        self.begin().await
     }
 
     /// Forgets what is remembered of dataset types.
@@ -421,6 +439,8 @@ impl Registry for SqlRegistry {
             .fetch_summaries(&mut session, &keys)
             .await?
             .values()
+            // Governor values stay when the last dataset type goes; they mean nothing then.
+            .filter(|summary| !summary.dataset_type_ids.is_empty())
         {
             merged.merge(summary);
         }
@@ -446,18 +466,23 @@ impl Registry for SqlRegistry {
                 .context
                 .find_dataset(&mut session, &record, data_id, collections, timespan)
                 .await?;
-            match (found, component) {
-                (Search::Found(dataset), Some(name)) => {
-                    return dataset
-                        .make_component(name, &self.storage_classes)
-                        .map(Some);
-                }
-                (Search::Found(dataset), None) => return Ok(Some(dataset)),
-                (Search::Nothing, _) => return Ok(None),
-                (Search::Outdated, _) => {
+            let dataset = match found {
+                Search::Found(dataset) => dataset,
+                Search::Nothing => return Ok(None),
+                Search::Outdated => {
                     record = self.context.dataset_type(&mut session, parent).await?;
+                    continue;
                 }
-            }
+            };
+            let data_id = dataset.data_id().clone();
+            let data_id = self.context.with_implied(&mut session, data_id).await?;
+            let dataset = dataset.expanded(data_id)?;
+            return match component {
+                Some(name) => dataset
+                    .make_component(name, &self.storage_classes)
+                    .map(Some),
+                None => Ok(Some(dataset)),
+            };
         }
         Err(Error::Interrupted(format!(
             "dataset type '{parent}' is being redefined by other clients; try again"

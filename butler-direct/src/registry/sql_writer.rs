@@ -95,7 +95,16 @@ impl RegistryWriter for SqlRegistry {
     }
 
     async fn import_datasets(&self, datasets: &[DatasetRef]) -> Result<()> {
-        in_transaction!(self, t => t.import_datasets(datasets))
+        let mut count = datasets.len();
+        loop {
+            let mut transaction = self.begin_inserting(count).await?;
+            match transaction.import_datasets(datasets).await {
+                Ok(()) => return transaction.commit().await,
+                Err(_) if transaction.checks_by_set() => transaction.rollback().await?,
+                Err(error) => return Err(error),
+            }
+            count = 0;
+        }
     }
 
     async fn remove_datasets(&self, ids: &[Uuid]) -> Result<()> {

@@ -43,6 +43,12 @@ impl RegistryTransaction {
         }
     }
 
+    /// Whether SQLite checks no foreign keys in this transaction, which is for
+    /// [inserting datasets](super::SqlRegistry::begin_inserting) alone.
+    pub(crate) fn checks_by_set(&self) -> bool {
+        self.session.is_unchecked()
+    }
+
     /// Makes the writes lasting.
     ///
     /// # Errors

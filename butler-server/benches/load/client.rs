@@ -105,6 +105,31 @@ pub(crate) async fn load(
     all
 }
 
+/// Lets so many clients read for so long, and then go away in the midst of it.
+pub(crate) async fn hold(
+    address: SocketAddr,
+    requests: &Arc<Vec<Prepared>>,
+    clients: usize,
+    time: Duration,
+) {
+    let tasks: Vec<_> = (0..clients)
+        .map(|index| {
+            let requests = Arc::clone(requests);
+            tokio::spawn(async move {
+                let mut connection = connect(address).await;
+                loop {
+                    let request = &requests[index % requests.len()];
+                    send(address, &mut connection, request, &mut Seen::default()).await;
+                }
+            })
+        })
+        .collect();
+    sleep(time).await;
+    for task in tasks {
+        task.abort();
+    }
+}
+
 async fn send(
     address: SocketAddr,
     connection: &mut SendRequest<Full<Bytes>>,

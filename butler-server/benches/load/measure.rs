@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::arguments::Arguments;
-use crate::client::{Prepared, Seen, load};
+use crate::client::{Prepared, Seen, hold, load};
 
 /// Servers allow 25 streaming queries at once.
 const STREAMS: usize = 25;
@@ -96,11 +96,10 @@ pub(crate) async fn run(
         if !arguments.wants(name) {
             continue;
         }
-        let streams = name.starts_with("query") || name == STREAM;
-        let clients = if streams {
-            arguments.clients.min(STREAMS)
-        } else {
-            arguments.clients
+        let clients = match name {
+            STREAM => 1,
+            _ if name.starts_with("query") => arguments.clients.min(STREAMS),
+            _ => arguments.clients,
         };
         let variants = Arc::new(variants);
         if name != STREAM {
@@ -110,6 +109,8 @@ pub(crate) async fn run(
         println!("  {name:<24} {:>9.0}/s", cost.per_second);
         figures.costs.insert(name.to_owned(), cost);
         if name == STREAM {
+            let streams = hold(server.address(), &variants, STREAMS, arguments.time);
+            streams.await;
             figures.streaming = process_memory(server.id()).1;
         }
     }

@@ -2,10 +2,16 @@
 
 use std::io::Write as _;
 
+use async_trait::async_trait;
 use butler_core::error::{Error, Result};
+use bytes::Bytes;
+use http::{Request, Response};
 use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_http::{HttpClient, HttpError};
+use opentelemetry_otlp::WithHttpConfig as _;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tokio::runtime::Handle;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry};
@@ -37,6 +43,9 @@ impl Drop for Telemetry {
 ///
 /// # Errors
 /// [`Error::Configuration`] for a wrong filter or exporter.
+///
+/// # Panics
+/// Outside of a tokio runtime, if traces are exported.
 pub fn start(settings: &Settings) -> Result<Telemetry> {
     let filter = EnvFilter::try_new(&settings.log_level).map_err(|error| {
         Error::Configuration(format!("log_level '{}': {error}", settings.log_level))
@@ -66,6 +75,32 @@ fn write_line(line: &[u8]) {
     let _ = std::io::stdout().lock().write_all(line);
 }
 
+/// Sends traces. They leave from a thread of their own, where the client, which needs the runtime,
+/// cannot work.
+#[derive(Debug)]
+struct OnRuntime {
+    client: reqwest::Client,
+    runtime: Handle,
+}
+
+impl OnRuntime {
+    fn current() -> Self {
+        Self {
+            client: reqwest::Client::new(),
+            runtime: Handle::current(),
+        }
+    }
+}
+
+#[async_trait]
+impl HttpClient for OnRuntime {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let client = self.client.clone();
+        let sent = async move { client.send_bytes(request).await };
+        self.runtime.spawn(sent).await?
+    }
+}
+
 fn trace_provider() -> Result<Option<SdkTracerProvider>> {
     let wanted = ENDPOINTS
         .iter()
@@ -75,6 +110,7 @@ fn trace_provider() -> Result<Option<SdkTracerProvider>> {
     }
     let exporter = opentelemetry_otlp::SpanExporter::builder()
         .with_http()
+        .with_http_client(OnRuntime::current())
         .build()
         .map_err(|error| Error::Configuration(format!("OpenTelemetry: {error}")))?;
     let resource = Resource::builder()

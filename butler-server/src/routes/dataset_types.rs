@@ -2,7 +2,8 @@
 
 use axum::Json;
 use butler_core::collections::DatasetTypeWildcard;
-use butler_core::error::Error;
+use butler_core::datasets::validate_dataset_type_name;
+use butler_core::error::{Error, Result};
 use butler_core::wire::{
     GetDatasetTypeResponse, QueryDatasetTypesRequest, QueryDatasetTypesResponse,
 };
@@ -44,13 +45,8 @@ pub(crate) async fn query(
     Body(request): Body<QueryDatasetTypesRequest>,
 ) -> ApiResult<Json<QueryDatasetTypesResponse>> {
     let wildcard = DatasetTypeWildcard::from_expression(&request.search)?;
-    if wildcard.values().keys().any(|name| name.contains('.')) {
-        return Err(Error::DatasetTypeExpression(
-            "Component dataset types are not supported here; take components from the dataset \
-             types that they are part of."
-                .to_owned(),
-        )
-        .into());
+    for name in wildcard.values().keys() {
+        refuse_component(name)?;
     }
     let registry = access.repository.lookups().registry();
     let found = registry.dataset_types(&wildcard).await?;
@@ -60,4 +56,17 @@ pub(crate) async fn query(
         missing: missing.cloned().collect(),
         dataset_types: found.iter().map(|found| found.to_simple(false)).collect(),
     }))
+}
+
+/// Refuses names with a dot: those of components are in no repository.
+fn refuse_component(name: &str) -> Result<()> {
+    if !name.contains('.') {
+        return Ok(());
+    }
+    validate_dataset_type_name(name)?;
+    Err(Error::DatasetTypeExpression(
+        "Component dataset types are not supported here; take components from the dataset types \
+         that they are part of."
+            .to_owned(),
+    ))
 }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use butler_core::error::{Error, Result};
+use butler_core::query::language::BindValues;
 use butler_core::query::wire::{AdditionalQueryInput, QueryInputs};
 use butler_core::query::{
     PageStream, QueryDriver, QueryTree, ResultLimit, ResultPage, ResultSpec, SimpleQuery, Where,
@@ -62,7 +63,8 @@ pub(crate) async fn all_datasets(
     Body(request): Body<QueryAllDatasetsRequest>,
 ) -> ApiResult<Response> {
     let permit = app.limits.acquire(access.user.name.as_deref())?;
-    let pages = later(search_all(access.repository, request));
+    let bind = request.bind_values()?;
+    let pages = later(search_all(access.repository, request, bind));
     Ok(stream_pages(&app, permit, pages))
 }
 
@@ -146,8 +148,9 @@ async fn run(
 async fn search_all(
     repository: Arc<Repository>,
     request: QueryAllDatasetsRequest,
+    bind: BindValues,
 ) -> Result<PageStream> {
-    let mut condition = Where::new().bind_all(request.bind_values()?);
+    let mut condition = Where::new().bind_all(bind);
     if !request.condition.is_empty() {
         condition = condition.and_expression(request.condition);
     }

@@ -7,7 +7,6 @@ use reqwest::Client;
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 use url::Url;
-use uuid::Uuid;
 
 use crate::places::{Database, Place, tested};
 use crate::requests::{self, Body, Request};
@@ -233,22 +232,11 @@ fn place(database: Database, more: &[&str]) -> Place {
     )
 }
 
-/// Datasets that have files in S3, and others.
-fn datasets(place: &Place) -> (Vec<Uuid>, Vec<Uuid>) {
-    let found = place.script("stored_datasets.py").arg(place.root()).run();
-    let ids = |name: &str| -> Vec<Uuid> {
-        let ids = found[name].as_array().unwrap().iter();
-        ids.map(|id| id.as_str().unwrap().parse().unwrap())
-            .collect()
-    };
-    (ids("signable"), ids("fileless"))
-}
-
 const SMALL: [&str; 2] = ["--data", "base.yaml,datasets.yaml,spatial.yaml"];
 
 async fn lookups(database: Database) {
     let place = place(database, &SMALL);
-    let (stored, fileless) = datasets(&place);
+    let (stored, fileless) = (place.datasets("signable"), place.datasets("fileless"));
     assert!(
         stored.len() > 15 && fileless.len() > 3,
         "{stored:?} {fileless:?}"

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod client;
+mod conformance;
 mod differential;
 mod places;
 mod requests;
+mod separation;

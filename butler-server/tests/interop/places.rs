@@ -8,6 +8,7 @@ use butler_tests::s3::S3Server;
 use butler_tests::server::{Program, ServerSetup};
 use serde_json::Value;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 /// The buckets of repositories whose files are in S3.
 const BUCKETS: [&str; 2] = ["bucket", "other-bucket"];
@@ -84,6 +85,19 @@ impl Place {
     /// The path of a file below the repository's directory.
     pub(crate) fn outside(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// The datasets of one of the kinds that `stored_datasets.py` tells apart.
+    pub(crate) fn datasets(&self, kind: &str) -> Vec<Uuid> {
+        let found = self.script("stored_datasets.py").arg(self.root()).run();
+        let ids = found[kind].as_array().unwrap().iter();
+        ids.map(|id| id.as_str().unwrap().parse().unwrap())
+            .collect()
+    }
+
+    /// A dataset that has a file on this machine.
+    pub(crate) fn a_stored_dataset(&self) -> Uuid {
+        self.datasets("local")[0]
     }
 
     fn environment(&self) -> Vec<(String, String)> {

@@ -35,12 +35,18 @@ fn copy_tree(from: &Path, to: &Path) {
     }
 }
 
+/// Copies the repository into a directory: the shared one may be read-only, which the reference does
+/// not like.
+pub(crate) fn copy(directory: &Path) -> PathBuf {
+    let root = directory.join("repo");
+    copy_tree(&shared_data().join("latiss-repo"), &root);
+    root
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn latiss_repository_lists_the_same_as_the_reference() {
-    // The shared directory may be read-only, which the reference does not like.
     let dir = tempfile::tempdir().unwrap();
-    let root = dir.path().join("repo");
-    copy_tree(&shared_data().join("latiss-repo"), &root);
+    let root = copy(dir.path());
     let expected = Script::new("dump_repo.py")
         .arg(&root)
         .args(["--skip", "files"])

@@ -22,6 +22,7 @@ use crate::registry::collection_keys::CollectionKey;
 use crate::registry::collections::CollectionTree;
 use crate::registry::context::Context;
 use crate::registry::dataset_types::DatasetTypeRecord;
+use crate::registry::datasets::implied::Implied;
 use crate::registry::record_sql::key_param;
 
 /// What a search for a dataset found.
@@ -39,6 +40,7 @@ pub(in crate::registry) enum Search {
 const NAME: usize = 1;
 const DATASET: usize = 5;
 const RUN: usize = 6;
+const IMPLIED: usize = 7;
 
 /// A dataset in one of the collections.
 struct Match<'r> {
@@ -52,7 +54,8 @@ impl Context {
     /// chains are searched depth first.
     ///
     /// Without a timespan, CALIBRATION collections are passed over: nothing says which of their
-    /// datasets is meant.
+    /// datasets is meant. The dataset's data ID has the values that its records imply, whatever
+    /// implied values the given one has.
     ///
     /// # Errors
     /// [`Error::MissingCollection`]; [`Error::CalibrationLookup`] when the first collection that
@@ -66,7 +69,7 @@ impl Context {
         timespan: Option<Timespan>,
     ) -> Result<Search> {
         let data_id = data_id.subset(dataset_type.dataset_type.dimensions())?;
-        let (sql, params) = self.search(dataset_type, &data_id, collections, timespan);
+        let (sql, params, implied) = self.search(dataset_type, &data_id, collections, timespan)?;
         let rows = session.fetch_all(&sql, &params).await?;
         let keys = self.keys();
         let mut matches: HashMap<CollectionKey, Vec<Match<'_>>> = HashMap::new();
@@ -95,6 +98,7 @@ impl Context {
         if !current {
             return Ok(Search::Outdated);
         }
+        let first = in_tree.first().copied();
         let tree = CollectionTree::from_rows(keys, in_tree)?;
         for collection in tree.flatten(collections, false)? {
             let found = match matches.get(&collection.key).map(Vec::as_slice) {
@@ -114,6 +118,10 @@ impl Context {
                 .run
                 .map_or_else(|| Arc::clone(&collection.name), Into::into);
             let dataset_type = Arc::clone(&dataset_type.dataset_type);
+            let data_id = match (&implied, first) {
+                (Some(implied), Some(row)) => implied.complete(&data_id, row, IMPLIED)?,
+                _ => data_id,
+            };
             return DatasetRef::new(dataset_type, data_id, run, found.id).map(Search::Found);
         }
         Ok(Search::Nothing)
@@ -128,7 +136,7 @@ impl Context {
         data_id: &DataCoordinate,
         collections: &[String],
         timespan: Option<Timespan>,
-    ) -> (String, Vec<Param>) {
+    ) -> Result<(String, Vec<Param>, Option<Implied>)> {
         let (database, keys) = (&self.database, self.keys());
         let dialect = database.dialect();
         let hole = |index| dialect.placeholder(index);
@@ -146,11 +154,19 @@ impl Context {
             Param::or_null(dataset_type.calibs.as_ref(), SqlType::Text),
         ];
         let mut same = format!("m.dataset_type_id = {}", hole(2));
-        let dimensions = data_id.dimensions().required();
-        for (name, value) in dimensions.iter().zip(data_id.required_values()) {
+        let dimensions = data_id.dimensions();
+        let mut required = Vec::with_capacity(dimensions.required().len());
+        for (name, value) in dimensions.required().iter().zip(data_id.required_values()) {
             params.push(key_param(value));
+            required.push(hole(params.len()));
             same.push_str(&format!(" AND m.{} = {}", quote(name), hole(params.len())));
         }
+        let implied = self.implied(dimensions, &required)?;
+        let columns = implied.as_ref().map_or(0, Implied::len);
+        let values: String = (0..columns).map(|i| format!(", i.i{i}")).collect();
+        let from = implied.as_ref().map_or_else(String::new, |implied| {
+            format!(" LEFT JOIN ({}) AS i ON 1 = 1", implied.sql)
+        });
         let member = format!("m.{}", keys.reference());
         let run_of = |id: &str| {
             format!(
@@ -171,8 +187,8 @@ impl Context {
                    FROM tree
              )
              SELECT f.key, f.name, f.type, f.parent, f.position, f.id,
-                    CASE WHEN f.id IS NOT NULL AND f.type <> {} THEN {} END
-               FROM {} AS t LEFT JOIN found AS f ON 1 = 1
+                    CASE WHEN f.id IS NOT NULL AND f.type <> {} THEN {} END{values}
+               FROM {} AS t LEFT JOIN found AS f ON 1 = 1{from}
               WHERE t.id = {} AND t.name = {} AND t.storage_class = {} AND t.dimensions_key = {}
                 AND t.calibration_association_table IS NOT DISTINCT FROM {}",
             self.collection_tree(1),
@@ -193,16 +209,17 @@ impl Context {
             };
             sql.push_str(&format!(
                 " UNION ALL
-                 SELECT {}, NULL, NULL, NULL, NULL, m.dataset_id, {} FROM {} AS m
+                 SELECT {}, NULL, NULL, NULL, NULL, m.dataset_id, {}{} FROM {} AS m
                   WHERE {same} AND {in_tree} AND {}",
                 keys.cast(&member),
                 run_of("m.dataset_id"),
+                ", NULL".repeat(columns),
                 database.table(table),
                 overlap_condition(dialect, "m", params.len() + 1)
             ));
             params.push(Param::Timespan(timespan));
         }
-        (sql, params)
+        Ok((sql, params, implied))
     }
 }
 

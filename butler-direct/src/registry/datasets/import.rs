@@ -233,6 +233,12 @@ impl Context {
         batch: &Batch<'_>,
         update: &SummaryUpdate,
     ) -> Result<std::result::Result<(), SqlError>> {
+        if session.is_unchecked() {
+            // What follows is left to the database's own checks, in another transaction.
+            return Err(Error::ConflictingDefinition(
+                "some of the datasets are there already".to_owned(),
+            ));
+        }
         let columns = tags_columns(self.keys(), &batch.dimensions);
         let spec = TableSpec::new(
             format!("butler_import_{}", uuid::Uuid::new_v4().simple()),

@@ -4,6 +4,7 @@ mod associate;
 mod by_id;
 mod certify;
 pub(super) mod find;
+mod implied;
 mod import;
 pub(super) mod lookup;
 mod remove;

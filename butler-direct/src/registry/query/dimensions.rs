@@ -181,13 +181,9 @@ pub(super) struct PixelConstraint {
 
 impl PixelConstraint {
     fn new(dimension: DimensionElement, region: &RegionLiteral) -> Result<Self> {
-        let envelope = dimension.pixelization()?.envelope(region.region(), 0);
-        // Indices are, at any level, below 2^63.
-        let index = |index: u64| i64::try_from(index).unwrap_or(i64::MAX);
-        let ranges = envelope.ranges().map(|(a, b)| (index(a), index(b)));
         Ok(Self {
             dimension,
-            ranges: ranges.collect(),
+            ranges: skypix::envelope(dimension, region.region())?,
         })
     }
 

@@ -15,7 +15,7 @@ use butler_core::error::{Error, Result};
 use butler_core::query::wire::AdditionalQueryInput;
 use butler_core::query::{
     ColumnSet, DataCoordinateUploadKey, DatasetTypeKey, MaterializationKey, PageStream,
-    QueryDriver, QuerySource, QueryTree, ResultPage, ResultSpec,
+    QueryDriver, QuerySource, QueryTree, ResultKind, ResultPage, ResultSpec,
 };
 use butler_core::registry::{CollectionQuery, Registry};
 use futures::{StreamExt, TryStreamExt};
@@ -216,7 +216,7 @@ impl SqlQueryDriver {
         fetched: &FetchedRecords,
     ) -> Result<PageReader> {
         let dataset_type = match &spec.kind {
-            butler_core::query::ResultKind::DatasetRef {
+            ResultKind::DatasetRef {
                 dataset_type_name,
                 storage_class_name,
                 ..
@@ -294,6 +294,7 @@ fn request(spec: &ResultSpec) -> Request<'_> {
         order_by: &spec.order_by,
         find_first: find_first.map(|name| DatasetTypeKey::Named(Arc::clone(name))),
         allow_duplicate_overlaps: spec.allow_duplicate_overlaps,
+        each_once: matches!(spec.kind, ResultKind::DimensionRecord { .. }),
         limit: spec.limit,
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Request<'a> {
     /// The dataset type of which only the first in search order is wanted.
     pub(super) find_first: Option<DatasetTypeKey>,
     pub(super) allow_duplicate_overlaps: bool,
+    /// Whether each data ID counts once, even if it has several calibrations: dimension records do.
+    pub(super) each_once: bool,
     /// Applied here only if no row can be dropped later.
     pub(super) limit: Option<u64>,
 }
@@ -48,6 +50,7 @@ impl<'a> Request<'a> {
             order_by: &[],
             find_first: None,
             allow_duplicate_overlaps: false,
+            each_once: false,
             limit: None,
         }
     }
@@ -122,7 +125,8 @@ impl Planner<'_, '_> {
             None => vec![None],
             Some(searches) => searches.iter().map(Some).collect(),
         };
-        let dimensions_dropped = projection.set.dimensions() != joined.dimensions();
+        let repeated = request.each_once && analysis.searches.values().any(|s| s.is_calibration);
+        let dimensions_dropped = repeated || projection.set.dimensions() != joined.dimensions();
         let mut dropped = Vec::with_capacity(unions.len());
         for union in &unions {
             let mut drops = false;

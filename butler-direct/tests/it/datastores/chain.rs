@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use butler_core::registry::Registry as _;
 use butler_direct::datastores::PutData;
 use bytes::Bytes;
 use serde_json::json;
@@ -43,6 +44,37 @@ async fn a_chain_reads_from_the_first_that_has_the_dataset() {
     let read = store.datastore.get_bytes(&dataset).await.unwrap();
     assert_eq!(&read[..], b"content");
     assert_eq!(store.datastore.exists(&[dataset]).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_dataset_comes_with_its_files_in_two_statements() {
+    for (database, statements) in [(Database::Sqlite, 3), (Database::Postgres, 2)] {
+        let store = database.chained().await;
+        let dataset = store.dataset("yaml", 1).await;
+        store.put(&dataset, json!({})).await;
+        let registry = store.butler.registry();
+        let tables = store.datastore.record_tables();
+        assert_eq!(tables, ["first_records", "second_records"]);
+        let id = dataset.id();
+        // At first it learns about dataset type and tables.
+        let learned = registry.dataset_with_records(id, &tables).await;
+        learned.unwrap();
+        let before = registry.database().statement_count();
+        let found = registry.dataset_with_records(id, &tables).await;
+        let sent = registry.database().statement_count() - before;
+        // SQLite may give the ID of a dataset type anew, so that it is looked up.
+        assert_eq!(sent, statements);
+        let found = found.unwrap().unwrap();
+        assert_eq!(found, dataset);
+        let records = found.datastore_records().unwrap();
+        assert_eq!(records.len(), 2);
+        let files = store.datastore.recorded_files(records).unwrap();
+        let first = store.files(&dataset).await.remove(0);
+        assert_eq!(files.len(), 1);
+        assert_eq!(files[0].uri, first.to_string());
+        let many = store.datastore.files(&[id]).await.unwrap();
+        assert_eq!(many[&id], files);
+    }
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod ingesting;
 mod putting;
 mod retrieving;
 mod safety;
+mod whole;
 
 /// Makes tests of behaviours: of those that every datastore has, and of those that need files.
 macro_rules! behaviours {

@@ -5,3 +5,6 @@ mod concurrent;
 pub(crate) mod fixture;
 mod plans;
 mod statements;
+mod universes;
+mod validating;
+mod zips;

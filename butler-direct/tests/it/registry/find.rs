@@ -146,6 +146,28 @@ async fn a_data_id_may_say_more_but_not_less(repository: &Repository) {
     );
 }
 
+async fn a_found_dataset_has_the_values_that_its_data_id_implies(repository: &Repository) {
+    let registry = &repository.registry;
+    add_calibrations(registry).await;
+    let data_id = detector_and_filter(1, "Cam1-R1");
+    registry
+        .insert_datasets(
+            "flat",
+            std::slice::from_ref(&data_id),
+            "imported_g",
+            DatasetIdMode::Unique,
+        )
+        .await
+        .unwrap();
+    let found = registry
+        .find_dataset("flat", &data_id, &names(["imported_g"]), None)
+        .await
+        .unwrap()
+        .unwrap();
+    let band = found.data_id().get("band").and_then(|band| band.as_str());
+    assert_eq!(band, Some("r"));
+}
+
 async fn components_are_found_through_their_composite(repository: &Repository) {
     let registry = &repository.registry;
     add_calibrations(registry).await;
@@ -277,6 +299,7 @@ collection_behaviours!(
     a_search_sees_what_others_committed,
     what_is_not_there_is_an_error,
     a_data_id_may_say_more_but_not_less,
+    a_found_dataset_has_the_values_that_its_data_id_implies,
     components_are_found_through_their_composite,
     calibrations_take_part_with_a_timespan,
     an_ambiguity_behind_the_winner_is_of_no_concern,

@@ -1,4 +1,5 @@
-//! Large inserts into SQLite, after which indexes are made anew.
+//! Large inserts into SQLite, after which indexes are made anew, and whose references are checked set
+//! by set.
 
 use butler_core::collections::CollectionType;
 use butler_core::datasets::DatasetRef;
@@ -124,6 +125,37 @@ async fn a_large_insert_that_fails_leaves_indexes_there() {
     let few = datasets("run1", 10);
     registry.import_datasets(&few).await.unwrap();
     assert_sound(&repository, &before, 10).await;
+}
+
+#[tokio::test]
+async fn references_of_a_large_insert_are_checked() {
+    let repository = prepare().await;
+    let registry = &repository.registry;
+    let before = indexes(registry).await;
+    let mut bad = datasets("run0", MANY);
+    bad.push(new_ref(&bias(), detector(99), "run0"));
+    assert_error!(registry.import_datasets(&bad).await, ConflictingDefinition);
+    let statements = registry.database().recorded();
+    let by_set = |sql: &&String| sql.contains("pragma_foreign_key_list");
+    assert!(statements.iter().any(|sql| by_set(&sql)));
+    assert_sound(&repository, &before, 0).await;
+    // The database's own checks are as they were.
+    let few = [new_ref(&bias(), detector(99), "run0")];
+    assert_error!(registry.import_datasets(&few).await, ConflictingDefinition);
+}
+
+#[tokio::test]
+async fn a_large_insert_may_be_repeated_or_contain_what_is_there() {
+    let repository = prepare().await;
+    let registry = &repository.registry;
+    let before = indexes(registry).await;
+    let many = datasets("run0", MANY);
+    let last = &many[many.len() - 1..];
+    registry.import_datasets(last).await.unwrap();
+    for _ in 0..2 {
+        registry.import_datasets(&many).await.unwrap();
+        assert_sound(&repository, &before, MANY).await;
+    }
 }
 
 #[tokio::test]

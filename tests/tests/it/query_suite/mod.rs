@@ -1,4 +1,4 @@
-//! The cases of `cases/*.yaml`: both implementations give what is stated there.
+//! The cases of `cases/`: both implementations give what is stated there.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -121,13 +121,34 @@ fn faults_of_numbers(case: &Value, outcome: &Value, n: u64) -> Vec<String> {
     wrong
 }
 
-/// The repositories of the cases, each in a place of its own.
-fn places(cases: &Value, place: fn() -> Place) -> BTreeMap<String, Place> {
-    let names = entries(&cases["repositories"]);
-    names.map(|(name, _)| (name.clone(), place())).collect()
+/// The document of one of the files of `cases/`.
+fn document(file: &Path) -> Value {
+    let text = std::fs::read_to_string(file).unwrap();
+    let document = butler_core::yaml::parse(&text);
+    let document = document.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    document.to_json()
 }
 
-fn make_and_answer_by_reference(cases: &Path, places: &BTreeMap<String, Place>) -> Vec<Value> {
+/// The repositories of the cases, and all groups.
+fn cases() -> (Value, Vec<Value>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let files = std::fs::read_dir(&folder).unwrap();
+    let mut files: Vec<_> = files.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| !file.ends_with("repositories.yaml"));
+    files.sort();
+    let documents = files.iter().map(|file| document(file));
+    let groups = documents.flat_map(|groups| groups.as_array().unwrap().clone());
+    (
+        document(&folder.join("repositories.yaml")),
+        groups.collect(),
+    )
+}
+
+fn make_and_answer_by_reference(
+    repositories: &Value,
+    groups: &[Value],
+    places: &BTreeMap<String, Place>,
+) -> Vec<Value> {
     let place = |place: &Place| {
         let schema = place.schema();
         json!({
@@ -137,26 +158,23 @@ fn make_and_answer_by_reference(cases: &Path, places: &BTreeMap<String, Place>) 
         })
     };
     let places: Value = places.iter().map(|(n, p)| (n.clone(), place(p))).collect();
-    let answers = Script::new("query_suite.py")
-        .arg(cases)
-        .input(&places)
-        .run();
+    let input = json!({"repositories": repositories, "groups": groups, "places": places});
+    let answers = Script::new("query_suite.py").input(&input).run();
     answers["answers"].as_array().unwrap().clone()
 }
 
 async fn check(place: fn() -> Place) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/butler_queries.yaml");
-    let cases = std::fs::read_to_string(&file).unwrap();
-    let cases = butler_core::yaml::parse(&cases).unwrap().to_json();
-    let places = places(&cases, place);
-    let by_reference = make_and_answer_by_reference(&file, &places);
+    let (repositories, groups) = cases();
+    let names = entries(&repositories).map(|(name, _)| name.clone());
+    let places: BTreeMap<String, Place> = names.map(|name| (name, place())).collect();
+    let by_reference = make_and_answer_by_reference(&repositories, &groups, &places);
     let mut by_reference = by_reference.iter();
     let mut butlers = BTreeMap::new();
     for (name, place) in &places {
         butlers.insert(name.as_str(), place.open().await);
     }
     let mut wrong = Vec::new();
-    for group in cases["groups"].as_array().unwrap() {
+    for group in &groups {
         let butler = butlers[group["repository"].as_str().unwrap()].reader();
         let defaults = DefaultsOptions {
             collections: given_texts(&group["defaults"]["collections"]),

@@ -1,0 +1,242 @@
+//! Connecting to databases.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use butler_core::error::{Error, Result};
+use sqlx::pool::PoolConnectionMetadata;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+
+use super::database::{Database, Pool};
+use super::error::SqlError;
+use super::references::ReferenceChecks;
+
+/// How long a statement waits for another process's lock on a SQLite file before it gives up.
+pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Most memory for pages of a SQLite file, in KiB (that is what the sign says). Pages that a large
+/// write has changed then wait there for its end, instead of going to the file and back.
+const SQLITE_CACHE: &str = "-65536";
+
+/// How long a caller waits for a free connection before it gives up.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a connection on which SQLite checks no foreign keys is kept for the next large insert.
+const UNCHECKED_IDLE: Duration = Duration::from_secs(10);
+
+/// How long a connection to a server may have been idle without being asked whether it still works.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Where a database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A SQLite file.
+    SqliteFile(PathBuf),
+    /// A SQLite database in memory, private to the [`Database`] and gone with it.
+    SqliteMemory,
+    /// A PostgreSQL server: a `postgresql://` URL with credentials.
+    Postgres(String),
+}
+
+/// What may be done to a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Only reading; a write is refused before it reaches the database.
+    ReadOnly,
+    /// Reading and writing.
+    ReadWrite,
+}
+
+/// How a database is connected to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectOptions {
+    /// The PostgreSQL schema that holds the repository; without one, the first of the
+    /// connection's search path.
+    pub namespace: Option<String>,
+    /// What may be done to the database.
+    pub access: Access,
+    /// The most connections that are open at once.
+    pub max_connections: u32,
+    /// How long a statement waits for another process's lock on a SQLite file before it gives up.
+    pub sqlite_busy_timeout: Duration,
+    /// How the references of large inserts are checked on PostgreSQL.
+    pub reference_checks: ReferenceChecks,
+    /// How long PostgreSQL may take for one statement; as the server is set up, if unset.
+    pub statement_timeout: Option<Duration>,
+}
+
+impl ConnectOptions {
+    /// The usual options.
+    pub fn new(access: Access, max_connections: u32) -> Self {
+        Self {
+            namespace: None,
+            access,
+            max_connections,
+            sqlite_busy_timeout: SQLITE_BUSY_TIMEOUT,
+            reference_checks: ReferenceChecks::default(),
+            statement_timeout: None,
+        }
+    }
+}
+
+impl Database {
+    /// Connects to a database.
+    ///
+    /// `namespace` is the PostgreSQL schema that holds the repository; `None` stands for the first
+    /// of the connection's search path. `max_connections` bounds the pool.
+    ///
+    /// # Errors
+    /// Fails when the database cannot be reached, or when a PostgreSQL database lacks the
+    /// `btree_gist` extension, without which validity ranges cannot be kept apart.
+    pub async fn connect(
+        location: &Location,
+        namespace: Option<&str>,
+        access: Access,
+        max_connections: u32,
+    ) -> Result<Self> {
+        let options = ConnectOptions {
+            namespace: namespace.map(str::to_owned),
+            ..ConnectOptions::new(access, max_connections)
+        };
+        Self::connect_with(location, &options).await
+    }
+
+    /// Connects to a database, with all options.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with(location: &Location, options: &ConnectOptions) -> Result<Self> {
+        let access = options.access;
+        match location {
+            Location::Postgres(url) => Self::connect_postgres(url, options).await,
+            Location::SqliteFile(path) => {
+                let wanted = options;
+                let options = SqliteConnectOptions::new()
+                    .filename(path)
+                    .create_if_missing(access == Access::ReadWrite)
+                    .read_only(access == Access::ReadOnly);
+                let label = format!("SQLite database {}", path.display());
+                let options = options.busy_timeout(wanted.sqlite_busy_timeout);
+                Self::connect_sqlite(options, false, label, wanted).await
+            }
+            Location::SqliteMemory => {
+                let wanted = ConnectOptions {
+                    // Each connection to a database in memory sees a database of its own.
+                    max_connections: 1,
+                    ..options.clone()
+                };
+                let options = SqliteConnectOptions::new().in_memory(true);
+                let label = "SQLite database in memory".to_owned();
+                Self::connect_sqlite(options, true, label, &wanted).await
+            }
+        }
+    }
+
+    async fn connect_postgres(url: &str, wanted: &ConnectOptions) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|e| Error::Configuration(format!("the PostgreSQL URL is not valid: {e}")))?
+            .application_name("butler");
+        let settings = session_settings(wanted);
+        let label = format!(
+            "PostgreSQL database {} at {}",
+            options.get_database().unwrap_or("(default)"),
+            options.get_host()
+        );
+        let pool = PgPoolOptions::new()
+            .max_connections(wanted.max_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| Box::pin(still_usable(connection, meta)))
+            .after_connect(move |connection, _| {
+                let settings = AssertSqlSafe(settings.clone());
+                Box::pin(async move { connection.execute(settings).await.map(drop) })
+            })
+            .connect_with(options)
+            .await
+            .map_err(|e| SqlError::new(format!("connecting to {label}"), e))?;
+        let (current, has_gist): (Option<String>, bool) = sqlx::query_as(
+            "SELECT current_schema()::text,
+                    EXISTS (SELECT FROM pg_extension WHERE extname = 'btree_gist')",
+        )
+        .fetch_one(&pool)
+        .await
+        .map_err(|e| SqlError::new(format!("inspecting {label}"), e))?;
+        if !has_gist {
+            return Err(Error::Configuration(format!(
+                "{label} lacks the btree_gist extension, which a Butler repository needs; an \
+                 administrator must run CREATE EXTENSION btree_gist in that database"
+            )));
+        }
+        let namespace = wanted.namespace.clone().or(current);
+        let pool = Pool::Postgres(pool);
+        Ok(Self::new(pool, None, namespace, label, wanted))
+    }
+
+    async fn connect_sqlite(
+        options: SqliteConnectOptions,
+        in_memory: bool,
+        label: String,
+        wanted: &ConnectOptions,
+    ) -> Result<Self> {
+        let max_connections = wanted.max_connections;
+        let mut options = options.foreign_keys(true);
+        if wanted.access == Access::ReadWrite {
+            options = options.pragma("cache_size", SQLITE_CACHE);
+        }
+        let pool = SqlitePoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            // There is no server that could have gone away.
+            .test_before_acquire(false)
+            // A database in memory lives as long as its only connection.
+            .min_connections(u32::from(max_connections == 1))
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.clone())
+            .await
+            .map_err(|e| SqlError::new(format!("opening {label}"), e))?;
+        let by_set = wanted.access == Access::ReadWrite
+            && wanted.reference_checks == ReferenceChecks::Sets
+            && !in_memory;
+        let unchecked = by_set.then(|| {
+            SqlitePoolOptions::new()
+                .max_connections(1)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .test_before_acquire(false)
+                .idle_timeout(UNCHECKED_IDLE)
+                .connect_lazy_with(options.foreign_keys(false))
+        });
+        let pool = Pool::Sqlite(pool);
+        Ok(Self::new(pool, unchecked, None, label, wanted))
+    }
+}
+
+/// What a new connection to PostgreSQL is told first. Parameters at its start would do as well, but
+/// poolers refuse them.
+fn session_settings(wanted: &ConnectOptions) -> String {
+    // The planner takes the small tables of a new repository, which nobody has analysed, for large
+    // ones, and then compiles statements anew each time, for far longer than they run.
+    let mut settings = "SET jit = off;".to_owned();
+    if wanted.access == Access::ReadOnly {
+        settings.push_str("SET default_transaction_read_only = on;");
+    }
+    if let Some(limit) = wanted.statement_timeout {
+        settings.push_str(&format!("SET statement_timeout = {};", limit.as_millis()));
+    }
+    settings
+}
+
+/// Asks the server for a sign of life, unless the connection was in use just now: that would cost
+/// every look-up a round trip more.
+async fn still_usable(
+    connection: &mut PgConnection,
+    meta: PoolConnectionMetadata,
+) -> std::result::Result<bool, sqlx::Error> {
+    if meta.idle_for > FRESH {
+        connection.ping().await?;
+    }
+    Ok(true)
+}
