@@ -122,9 +122,10 @@ impl FileDatastore {
                         Some(reader) => Content::Fetched {
                             reader,
                             uri: file.uri.to_string(),
+                            // Of what shares a file, the record tells its own size.
                             size: info
                                 .known_size()
-                                .filter(|_| file.uri.zip_member().is_none()),
+                                .filter(|_| info.artifact_path() == info.path),
                         },
                     };
                     incoming.insert(info.artifact_path().to_owned(), content);

@@ -60,13 +60,16 @@ async fn steps(butler: &Butler, name: &str) -> Result<Vec<String>> {
             [("instrument", "Cam1".into()), ("detector", detector.into())];
         DataCoordinate::standardize(universe, values, None, None)
     };
-    let uploaded = |query: Query| async move {
-        let data_ids = [detector(1)?, detector(3)?, detector(99)?];
+    // The reference's server ends a stream as if all were well when a record is missing, so that
+    // only datasets are asked for of what does not exist.
+    let uploaded = |query: Query, detectors: &'static [i64]| async move {
+        let data_ids = detectors.iter().map(|number| detector(*number));
+        let data_ids = data_ids.collect::<Result<Vec<_>>>()?;
         query.join_data_coordinates(data_ids).await
     };
     Ok(match name {
         "uploads" => {
-            let query = uploaded(query).await?;
+            let query = uploaded(query, &[1, 3, 99]).await?;
             datasets(
                 query
                     .datasets("bias", Some(&chain))
@@ -76,11 +79,12 @@ async fn steps(butler: &Butler, name: &str) -> Result<Vec<String>> {
             )
         }
         "uploads of uploads" => {
-            let query = uploaded(uploaded(query).await?).await?;
+            let query = uploaded(uploaded(query, &[1, 2, 3]).await?, &[1, 3]).await?;
             data_ids(query.data_ids_of(["detector"])?.collect().await?)
         }
         "materialized" => {
-            let query = uploaded(query).await?.materialize(None, None).await?;
+            let query = uploaded(query, &[1, 3]).await?;
+            let query = query.materialize(None, None).await?;
             let found = query.data_ids_of(["detector"])?.with_dimension_records();
             data_ids(found.collect().await?)
         }
@@ -197,6 +201,11 @@ pub(crate) async fn in_steps(program: &Program) {
             "unknown collection",
             "dropped",
         ] {
+            // Before version 16, PostgreSQL cannot pick any value of a group. There the reference
+            // groups by all of them, and does not see that several calibrations match.
+            if name == "ambiguous calibrations" && served.label == "postgres" {
+                continue;
+            }
             let sorted = |found: Vec<String>| {
                 let mut found = found;
                 if name != "limited" {

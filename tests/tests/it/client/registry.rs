@@ -100,11 +100,7 @@ async fn collections(direct: &dyn Registry, remote: &dyn Registry, wrong: &mut D
         };
         wrong.compare(
             format!("collections {query:?}"),
-            direct
-                .collections(&query)
-                .await
-                .map(|c| c)
-                .and_then(|c| sorted(Ok(c))),
+            direct.collections(&query).await.and_then(|c| sorted(Ok(c))),
             remote.collections(&query).await.and_then(|c| sorted(Ok(c))),
         );
     }
