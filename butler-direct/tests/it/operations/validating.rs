@@ -31,8 +31,9 @@ async fn faults(section: &str, names: &[&str], ignore: &[&str]) -> Vec<String> {
             .map(|&name| name.to_owned())
             .collect::<Vec<_>>()
     };
-    let found = butler.validate_configuration(&owned(names), &owned(ignore));
-    found.await.unwrap()
+    let (names, ignore) = (owned(names), owned(ignore));
+    let found = butler.validate_configuration(&names, &ignore).await;
+    found.unwrap()
 }
 
 /// A template under a key.
