@@ -76,6 +76,13 @@ impl RemoteRegistry {
                     .with_dimension_records();
                 let mut found = results.stream();
                 while let Some(data_id) = found.try_next().await? {
+                    // Data IDs are found by their upload alone, whether they exist or not.
+                    let complete = data_id
+                        .records()
+                        .is_some_and(|mut records| records.all(|(_, record)| record.is_some()));
+                    if !complete {
+                        continue;
+                    }
                     missing.remove(data_id.required_values());
                     expanded.insert(data_id.required_values().to_vec(), data_id);
                 }
