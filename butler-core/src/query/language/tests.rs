@@ -106,12 +106,12 @@ fn conversion_errors_show_their_place() {
         (
             "visit.region OVERLAPS POINT(visit, 2)",
             "visit",
-            "expected a number",
+            "not a literal number",
         ),
         (
             "visit.region OVERLAPS POINT(1, :nan)",
             ":nan",
-            "expected a number",
+            "not a literal number",
         ),
         ("visit.region OVERLAPS POINT(1, 91)", "1, 91", "91"),
         (
@@ -134,7 +134,7 @@ fn conversion_errors_show_their_place() {
             "POINT(1, 2) OVERLAPS POINT(1, 2)",
             "region column",
         ),
-        ("GLOB(visit, '1*')", "visit", "column of text"),
+        ("GLOB(visit, '1*')", "visit", "must be a string column"),
         ("GLOB(band, :ints)", ":ints", "expected text"),
     ] {
         let error = refused(text);
