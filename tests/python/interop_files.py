@@ -37,6 +37,19 @@ class Files(Agreement):
         local = any(uri.isLocal for uri in (uris.primaryURI, *uris.componentURIs.values()) if uri is not None)
         return bool(os.environ.get("BUTLER_TEST_SERVER")) or not local
 
+    def can_be_checked(self, ref):
+        """Say whether the client can ask for a file without reading it.
+
+        It knows URLs of which the signature allows nothing but reading by the parameters of the older version of
+        signatures, and takes a refusal for absence otherwise.
+        """
+        if self.remote.exists(ref, full_check=False) != self.direct.exists(ref, full_check=False):
+            return True
+        if not self.direct.stored(ref):
+            return True
+        uris = self.remote.getURIs(ref)
+        return not any("X-Amz-Signature" in uri.query for uri in (uris.primaryURI, *uris.componentURIs.values()) if uri)
+
     def agree_on_content(self, question):
         return self.agree_on_something(lambda butler: content_of(question(butler)))
 
@@ -123,15 +136,18 @@ class Files(Agreement):
         unknown = DatasetRef(self.refs[0].datasetType, self.refs[0].dataId, run="nowhere", id=uuid.uuid4())
         fileless = self.direct.query_datasets("bias", "imported_g")[0]
         for ref in [*self.refs, unknown, fileless]:
-            for full in (True, False):
+            for full in (True, False) if self.can_be_checked(ref) else (False,):
                 with self.subTest(dataset=str(ref), full_check=full):
                     self.agree(lambda butler, ref=ref, full=full: butler.exists(ref, full_check=full).value)
 
     def test_existence_by_data_id(self):
-        self.agree_on_something(
-            lambda butler: butler.exists("dict_yaml", CAM1, detector=1, collections="files").value
-        )
-        self.agree(lambda butler: butler.exists("dict_yaml", CAM1, detector=1, collections="imported_g").value)
+        full = self.can_be_checked(self.one("dict_yaml"))
+        for collections in ("files", "imported_g"):
+            self.agree_on_something(
+                lambda butler, c=collections: [
+                    butler.exists("dict_yaml", CAM1, detector=1, collections=c, full_check=full).value
+                ]
+            )
 
     def test_get_of_what_has_no_file(self):
         fileless = self.direct.query_datasets("bias", "imported_g")[0]

@@ -47,6 +47,12 @@ fn reason(request: &Request, theirs: &Answer, ours: &Answer) -> Option<&'static 
                 "what is wrong with a query is a user's error, also if it is found while streaming",
             )
         }
+        (200, 422)
+            if theirs.body["kinds"] == json!([])
+                && kind(ours).as_deref() == Some("invalid_query") =>
+        {
+            Some("the reference begins a stream before it reads the query, and sends nothing")
+        }
         (200, 200) if text.contains(r#""limit":-2"#) => {
             Some("clients send no limits below zero; the sign does not count")
         }

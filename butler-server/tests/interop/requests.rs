@@ -388,10 +388,23 @@ pub(crate) fn all_datasets() -> Vec<Request> {
     requests
 }
 
-/// Random queries of `query_cases.py`, and unsound ones made of the first.
+/// Errors of the reference that are its own faults; its server then sends a stream without a line.
+const FAULTS: [&str; 5] = [
+    "OperationalError",
+    "ProgrammingError",
+    "KeyError",
+    "ValueError",
+    "AssertionError",
+];
+
+/// Random queries of `query_cases.py` that the reference answers, and unsound ones made of the first.
 pub(crate) fn queries(cases: &Value) -> Vec<Request> {
     let mut requests = Vec::new();
     for case in cases["cases"].as_array().unwrap() {
+        let error = case["error"]["type"].as_str().unwrap_or_default();
+        if FAULTS.contains(&error) {
+            continue;
+        }
         let question = case["question"].as_str().unwrap();
         let mut body = json!({"query": case["query"]});
         if ["execute", "count"].contains(&question) {
