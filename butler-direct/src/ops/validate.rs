@@ -34,9 +34,10 @@ impl DirectButler {
         ignore: &[String],
     ) -> Result<Vec<String>> {
         let ignored = |name: &str| ignore.iter().any(|other| other == name);
+        let everything = DatasetTypeWildcard::everything();
+        let registered = self.registry().dataset_types(&everything).await?;
         let mut types = if names.is_empty() {
-            let wildcard = DatasetTypeWildcard::everything();
-            self.registry().dataset_types(&wildcard).await?
+            registered.clone()
         } else {
             let mut types = Vec::with_capacity(names.len());
             for name in names {
@@ -58,7 +59,7 @@ impl DirectButler {
                 if ignored(name) || (!names.is_empty() && !names.iter().any(|n| **n == **name)) {
                     continue;
                 }
-                if !self.is_known(name).await? {
+                if !self.is_known(name, &registered) {
                     faults.push(format!(
                         "the key '{key}' is neither a dataset type nor a storage class"
                     ));
@@ -113,12 +114,16 @@ impl DirectButler {
         Ok(examples)
     }
 
-    async fn is_known(&self, name: &str) -> Result<bool> {
-        if self.storage_classes().find(name).is_some() {
-            return Ok(true);
-        }
-        let wildcard = DatasetTypeWildcard::from_expression([name])?;
-        Ok(!self.registry().dataset_types(&wildcard).await?.is_empty())
+    /// Whether a name is that of a storage class, of a dataset type, or of a component of one.
+    fn is_known(&self, name: &str, registered: &[Arc<DatasetType>]) -> bool {
+        let classes = self.storage_classes();
+        let (parent, component) = split_dataset_type_name(name);
+        let mut types = registered.iter().filter(|t| **t.name() == *parent);
+        classes.find(name).is_some()
+            || types.any(|t| match component {
+                None => true,
+                Some(component) => t.make_component(component, classes).is_ok(),
+            })
     }
 }
 
