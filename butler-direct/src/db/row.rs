@@ -7,10 +7,12 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::types::PgRange;
 use sqlx::postgres::{PgRow, PgTypeInfo, PgValueFormat, PgValueRef, Postgres};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Column, ColumnIndex, Decode, Row as _, Type, TypeInfo, ValueRef};
+use sqlx::{Column, ColumnIndex, Decode, Row as _, Type, ValueRef};
 use uuid::Uuid;
 
 use super::error::SqlError;
+
+mod binary;
 
 type Result<T> = std::result::Result<T, SqlError>;
 
@@ -27,10 +29,9 @@ impl Row {
     /// An integer column of any width, or `None` for NULL.
     pub fn opt_int(&self, index: usize) -> Result<Option<i64>> {
         match self {
-            Self::Postgres(row) => match row.column(index).type_info().name() {
-                "INT2" => Ok(get::<_, Option<i16>>(row, index)?.map(i64::from)),
-                "INT4" => Ok(get::<_, Option<i32>>(row, index)?.map(i64::from)),
-                _ => get(row, index),
+            Self::Postgres(row) => match binary::int(row, index) {
+                Some(value) => Ok(Some(value)),
+                None => get(row, index),
             },
             Self::Sqlite(row) => get_unchecked(row, index),
         }
@@ -45,7 +46,10 @@ impl Row {
     /// A string column, or `None` for NULL.
     pub fn opt_text(&self, index: usize) -> Result<Option<&str>> {
         match self {
-            Self::Postgres(row) => get(row, index),
+            Self::Postgres(row) => match binary::text(row, index) {
+                Some(value) => Ok(Some(value)),
+                None => get(row, index),
+            },
             Self::Sqlite(row) => get_unchecked(row, index),
         }
     }
@@ -64,7 +68,10 @@ impl Row {
     /// A float column, or `None` for NULL.
     pub fn opt_float(&self, index: usize) -> Result<Option<f64>> {
         match self {
-            Self::Postgres(row) => get(row, index),
+            Self::Postgres(row) => match binary::float(row, index) {
+                Some(value) => Ok(Some(value)),
+                None => get(row, index),
+            },
             Self::Sqlite(row) => get_unchecked(row, index),
         }
     }
@@ -72,7 +79,10 @@ impl Row {
     /// A boolean column, or `None` for NULL.
     pub fn opt_bool(&self, index: usize) -> Result<Option<bool>> {
         match self {
-            Self::Postgres(row) => get(row, index),
+            Self::Postgres(row) => match binary::bool(row, index) {
+                Some(value) => Ok(Some(value)),
+                None => get(row, index),
+            },
             Self::Sqlite(row) => get_unchecked(row, index),
         }
     }
@@ -86,7 +96,10 @@ impl Row {
     /// A dataset ID, or `None` for NULL.
     pub fn opt_uuid(&self, index: usize) -> Result<Option<Uuid>> {
         match self {
-            Self::Postgres(row) => get(row, index),
+            Self::Postgres(row) => match binary::uuid(row, index) {
+                Some(value) => Ok(Some(value)),
+                None => get(row, index),
+            },
             Self::Sqlite(_) => {
                 let id = self.opt_text(index)?.map(Uuid::try_parse).transpose();
                 id.map_err(|e| self.decode_error(index, Box::new(e)))

@@ -1,11 +1,13 @@
 //! One database connection, inside a transaction or not.
 
+use std::time::Duration;
+
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnection, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
-use sqlx::{AssertSqlSafe, Executor, Transaction};
+use sqlx::{AssertSqlSafe, Connection as _, Executor, Transaction};
 
 use butler_core::error::{Error, Result};
 
@@ -14,6 +16,9 @@ use super::dialect::{Dialect, quote};
 use super::error::SqlError;
 use super::param::Param;
 use super::row::Row;
+
+/// How long the rest of an answer that nobody wants may take, before its connection is closed.
+const SHORT_REST: Duration = Duration::from_millis(50);
 
 /// What a session holds.
 #[derive(Debug)]
@@ -250,19 +255,17 @@ impl Session {
         let failed = |error| futures::stream::once(async { Err(error) }).boxed();
         match self.borrow() {
             Borrowed::Postgres(c) => match postgres_arguments(params) {
-                Ok(args) => c
-                    .fetch(sqlx::query_with(statement, args))
-                    .map_ok(Row::Postgres)
-                    .map_err(|e| SqlError::new(summary(sql), e))
-                    .boxed(),
+                Ok(args) => {
+                    let steps = c.fetch_many(sqlx::query_with(statement, args));
+                    rows(steps, sql, Row::Postgres)
+                }
                 Err(error) => failed(error),
             },
             Borrowed::Sqlite(c) => match sqlite_arguments(params) {
-                Ok(args) => c
-                    .fetch(sqlx::query_with(statement, args))
-                    .map_ok(Row::Sqlite)
-                    .map_err(|e| SqlError::new(summary(sql), e))
-                    .boxed(),
+                Ok(args) => {
+                    let steps = c.fetch_many(sqlx::query_with(statement, args));
+                    rows(steps, sql, Row::Sqlite)
+                }
                 Err(error) => failed(error),
             },
         }
@@ -312,24 +315,30 @@ impl Session {
 
     /// Ends the session while a statement is under way, of which nobody wants the rest.
     ///
-    /// Given back to the pool as it is, the connection would read the rest before its next use. So
-    /// it is closed instead. A server that computes would not notice before it has something to
-    /// say; with its `process`, it is told to stop by way of another connection, provided that it
-    /// still runs this very statement: with a pooler in between, it may be somebody else's by now.
+    /// Given back to the pool as it is, the connection would read the rest before its next use. If
+    /// that is short, it does so at once, which is cheaper than a new connection; otherwise it is
+    /// closed. A server that computes would not notice before it has something to say; with its
+    /// `process`, it is told to stop by way of another connection, provided that it still runs this
+    /// very statement: with a pooler in between, it may be somebody else's by now.
     pub(crate) fn abandon(self, process: Option<i64>, sql: String) {
         let Self {
             database,
-            connection: Connection::Postgres(connection),
+            connection: Connection::Postgres(mut connection),
             ..
         } = self
         else {
             return;
         };
-        drop(connection.detach());
-        let (Some(process), Ok(runtime)) = (process, tokio::runtime::Handle::try_current()) else {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            drop(connection.detach());
             return;
         };
         runtime.spawn(async move {
+            if let Ok(Ok(())) = tokio::time::timeout(SHORT_REST, connection.ping()).await {
+                return;
+            }
+            drop(connection.detach());
+            let Some(process) = process else { return };
             if let Err(error) = database.cancel(process, &sql).await {
                 tracing::warn!("cannot cancel a statement that nobody waits for: {error}");
             }
@@ -340,6 +349,24 @@ impl Session {
     pub fn dialect(&self) -> Dialect {
         self.database.dialect()
     }
+}
+
+/// The rows of a statement, without what is said of each statement at its end.
+///
+/// The driver has such a stream as well, but one more in between for every row.
+fn rows<'a, D: Send + 'a, R: Send + 'a>(
+    steps: BoxStream<'a, sqlx::Result<sqlx::Either<D, R>>>,
+    sql: &'a str,
+    row: impl Fn(R) -> Row + Send + 'a,
+) -> BoxStream<'a, std::result::Result<Row, SqlError>> {
+    let rows = steps.filter_map(move |step| {
+        std::future::ready(match step {
+            Ok(sqlx::Either::Right(found)) => Some(Ok(row(found))),
+            Ok(sqlx::Either::Left(_)) => None,
+            Err(error) => Some(Err(SqlError::new(summary(sql), error))),
+        })
+    });
+    rows.boxed()
 }
 
 fn postgres_arguments(params: &[Param]) -> std::result::Result<PgArguments, SqlError> {

@@ -10,11 +10,12 @@ use butler_core::query::{
 };
 use butler_direct::registry::query::SqlQueryDriver;
 use butler_direct::{DirectButler, OpenOptions};
+use butler_tests::meter::ServerClock;
 use butler_tests::python::Script;
 use futures::TryStreamExt;
 
 use crate::fixture::{DATASET_TYPE, FIRST_EXPOSURE};
-use crate::meter::{Cost, ServerClock, measure};
+use crate::meter::{Cost, measure};
 use crate::sky::{self, BIG_RUN, CALIBRATION_TYPE, CALIBRATIONS, STREAM_RUN, Sizes};
 use crate::{Arguments, costs, print};
 

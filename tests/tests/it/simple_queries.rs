@@ -7,7 +7,7 @@ use std::time::Duration;
 use butler_core::butler::{Butler, ButlerDefaults, DefaultsOptions};
 use butler_core::error::{Error, Result};
 use butler_core::query::{QuerySource, ResultLimit, ResultPage, SimpleQuery};
-use butler_direct::DirectButler;
+use butler_direct::{DirectButler, OpenOptions};
 use butler_tests::canonical::differences;
 use butler_tests::python::Script;
 use futures::{FutureExt, StreamExt};
@@ -267,5 +267,46 @@ async fn dropped_queries_are_cancelled_on_the_server() {
     )
     .await;
     assert!(matches!(found, Err(Error::EmptyQueryResult(_))));
+    butler.close().await;
+}
+
+/// The process of the server behind the only connection, once it is back or closed.
+async fn only_process(butler: &DirectButler) -> i64 {
+    let database = butler.registry().database();
+    while let (open, idle) = database.pool_usage()
+        && open != idle
+    {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut session = database.read().await.unwrap();
+    session.server_process().await.unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_that_have_enough_rows_give_their_connection_back() {
+    let place = Place::postgres();
+    place.create_by_reference(&["--data", "base.yaml,spatial.yaml"]);
+    let options = OpenOptions {
+        max_connections: 1,
+        ..OpenOptions::default()
+    };
+    let root = place.root();
+    let butler = DirectButler::open(root.to_str().unwrap(), options)
+        .await
+        .unwrap();
+    let question = json!({
+        "method": "query_data_ids", "of": ["visit", "tract"], "limit": 1,
+        "where": "instrument = 'Cam1' AND skymap = 'SkyMap1'",
+    });
+    // A busy machine may not be in time, but hardly every time.
+    let mut kept = false;
+    for _ in 0..20 {
+        let before = only_process(&butler).await;
+        // Rows are dropped after they have come, so that the statement itself has no limit.
+        let found = answer(&butler.reader(), &question).await.unwrap();
+        assert_eq!(found.len(), 1);
+        kept |= only_process(&butler).await == before;
+    }
+    assert!(kept, "each query closed its connection");
     butler.close().await;
 }

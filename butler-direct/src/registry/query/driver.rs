@@ -182,7 +182,12 @@ impl SqlQueryDriver {
         let mut rows = running.rows();
         // If the limit is in the statement, its end is read too.
         while left > 0 || limited {
+            // To wait for either costs more than to look.
+            if pages.is_closed() {
+                return Ok(());
+            }
             let row = tokio::select! {
+                biased;
                 row = rows.try_next() => row?,
                 () = pages.closed() => return Ok(()),
             };
@@ -296,6 +301,7 @@ fn request(spec: &ResultSpec) -> Request<'_> {
         allow_duplicate_overlaps: spec.allow_duplicate_overlaps,
         each_once: matches!(spec.kind, ResultKind::DimensionRecord { .. }),
         limit: spec.limit,
+        rows_only: false,
     }
 }
 
@@ -401,7 +407,8 @@ impl QueryDriver for SqlQueryDriver {
             allow_duplicate_overlaps: false,
             limit: None,
             ..request(spec)
-        };
+        }
+        .rows_only();
         let mut plan = prepared.plan(&mut statement, &self.inputs(), &request)?;
         if prepared.analysis.is_doomed() {
             return Ok(0);
@@ -447,7 +454,7 @@ impl QueryDriver for SqlQueryDriver {
         let mut session = self.context().database.read().await?;
         let prepared = self.prepare(&mut session, tree).await?;
         let mut statement = Statement::new(self.context());
-        let mut request = Request::columns(ColumnSet::new(tree.dimensions().clone()));
+        let mut request = Request::columns(ColumnSet::new(tree.dimensions().clone())).rows_only();
         request.allow_duplicate_overlaps = true;
         if !exact {
             request.limit = Some(1);

@@ -21,8 +21,8 @@
 //! # Cancellation
 //!
 //! When a stream of pages or a future is dropped before its end, or the rest of the rows is of no
-//! use, the connection is closed and the PostgreSQL server told to stop, see
-//! [`Running`](running::Running).
+//! use, the connection is given back if the rest is short; if not, it is closed and the PostgreSQL
+//! server told to stop, see [`Running`](running::Running).
 
 mod analysis;
 mod catalogue;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use butler_core::dimensions::DimensionElement;
+use butler_core::dimensions::{DimensionElement, DimensionGroup};
 use butler_core::error::{Error, Result};
 use butler_core::query::{
     ColumnSet, DataCoordinateUploadKey, DatasetField, DatasetTypeKey, MaterializationKey,
@@ -40,6 +40,8 @@ pub(super) struct Request<'a> {
     pub(super) each_once: bool,
     /// Applied here only if no row can be dropped later.
     pub(super) limit: Option<u64>,
+    /// Whether only the number of rows matters, not what is in them.
+    pub(super) rows_only: bool,
 }
 
 impl<'a> Request<'a> {
@@ -52,7 +54,30 @@ impl<'a> Request<'a> {
             allow_duplicate_overlaps: false,
             each_once: false,
             limit: None,
+            rows_only: false,
         }
+    }
+
+    /// The same, if only the number of rows matters: without columns that follow from others.
+    pub(super) fn rows_only(mut self) -> Self {
+        let mut columns = ColumnSet::new(self.columns.dimensions().clone());
+        let universe = columns.dimensions().universe();
+        let elements = self.columns.dimension_fields().keys();
+        // Not every data ID has a record of an element that is no dimension.
+        for element in elements.filter_map(|name| universe.get(name)) {
+            if !element.is_dimension() {
+                columns.add_all_dimension_fields(element);
+            }
+        }
+        for (dataset_type, fields) in self.columns.dataset_fields() {
+            for field in fields {
+                columns.add_dataset_field(dataset_type.clone(), *field);
+            }
+        }
+        columns.drop_implied_dimension_keys();
+        self.columns = columns;
+        self.rows_only = true;
+        self
     }
 }
 
@@ -117,7 +142,9 @@ impl Planner<'_, '_> {
             joined.add_dimension_field(element, "region")?;
         }
         let mut projection = StageColumns::new(request.columns.clone());
-        projection.set.restore_dimension_keys();
+        if !request.rows_only {
+            projection.set.restore_dimension_keys();
+        }
         for term in request.order_by {
             term.gather_required_columns(&mut projection.set);
         }
@@ -358,7 +385,7 @@ impl Planner<'_, '_> {
                 scope.join(datasets::scope(self.statement, search, &wanted)?);
             }
         }
-        self.join_elements(&mut scope, joined, union)?;
+        self.join_elements(&mut scope, request, joined, union)?;
         for pixel in pixels {
             let condition = pixel.condition(self.statement, &scope)?;
             scope.condition(condition);
@@ -380,10 +407,12 @@ impl Planner<'_, '_> {
     fn join_elements(
         &mut self,
         scope: &mut Scope,
+        request: &Request<'_>,
         joined: &ColumnSet,
         union: Option<&Search>,
     ) -> Result<()> {
         let group = joined.dimensions();
+        let keys = self.keys_to_join(request, group);
         let universe = group.universe();
         let nothing = BTreeSet::new();
         for element in group
@@ -400,8 +429,7 @@ impl Planner<'_, '_> {
             }
         }
         loop {
-            let missing: Vec<&'static str> = group
-                .names()
+            let missing: Vec<&'static str> = keys
                 .iter()
                 .copied()
                 .filter(|name| !scope.has_key(name))
@@ -427,6 +455,30 @@ impl Planner<'_, '_> {
                 &nothing,
             )?);
         }
+    }
+
+    /// The dimensions whose keys must be there.
+    ///
+    /// If only the number of rows matters, those of implied dimensions need not unless conditions
+    /// are about them: whatever the tables of a repository refer to exists, once, and has a value
+    /// for each implied dimension. What was uploaded need not exist.
+    fn keys_to_join(&self, request: &Request<'_>, group: &DimensionGroup) -> Vec<&'static str> {
+        let uploads = self.tree.data_coordinate_uploads();
+        let given = !uploads.is_empty() || !self.tree.materializations().is_empty();
+        let names = group.names().iter().copied();
+        if !request.rows_only || given {
+            return names.collect();
+        }
+        let mut conditions = ColumnSet::new(group.universe().empty_group().clone());
+        self.analysis
+            .predicate
+            .gather_required_columns(&mut conditions);
+        let needed = |name: &&'static str| {
+            group.required().contains(name)
+                || request.columns.has_key(name)
+                || conditions.dimensions().contains(name)
+        };
+        names.filter(needed).collect()
     }
 
     /// Whether something joined relates the dimensions of an element already.

@@ -60,9 +60,8 @@ impl Planner<'_, '_> {
             return Ok(());
         }
         let mut aggregates = false;
-        let keys = projection.set.dimensions().data_coordinate_keys();
+        let keys = projection.set.keys();
         let mut unique = keys
-            .iter()
             .map(|name| stage.scope.scalar(&Column::Key(name)))
             .collect::<Result<Vec<Expr>>>()?;
         // Columns that have one value for each of the unique keys.
