@@ -13,6 +13,7 @@ use butler_core::registry::{InsertMode, RegistryWriter};
 use butler_core::timespan::Timespan;
 use butler_direct::DirectButler;
 use butler_sphgeom::{ConvexPolygon, LonLat, Region, UnitVector3d};
+use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use crate::fixture::{self, DETECTORS, FIRST_EXPOSURE, FIRST_NS, INSTRUMENT};
@@ -55,7 +56,17 @@ pub async fn repository(root: &Path, url: &str, sizes: Sizes) -> DirectButler {
     }
     insert_sky(&butler).await;
     certify(&butler, sizes.big / DETECTORS).await;
+    settle(url).await;
     butler
+}
+
+/// Does what the server's own vacuuming does in time.
+async fn settle(url: &str) {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    sqlx::raw_sql("VACUUM (ANALYZE)")
+        .execute(&mut connection)
+        .await
+        .unwrap();
 }
 
 fn text(text: &str) -> ColumnValue {
