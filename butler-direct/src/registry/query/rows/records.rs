@@ -87,6 +87,9 @@ impl OwnRecords {
     }
 }
 
+/// What is known of keys: their records, or that there are none.
+type ByKey = HashMap<Box<[DataIdValue]>, Option<Arc<DimensionRecord>>>;
+
 /// Reads the records of one element that belong to data IDs.
 ///
 /// Rows with the same key have the same record, which is read once: many data IDs are of few
@@ -98,8 +101,8 @@ pub(super) struct RecordReader {
     places: Vec<usize>,
     /// The key and the record of the row before.
     last: Option<(Vec<DataIdValue>, Option<Arc<DimensionRecord>>)>,
-    /// Records by key, unless no two rows have the same or others know them.
-    remembered: Option<HashMap<Box<[DataIdValue]>, Option<Arc<DimensionRecord>>>>,
+    /// Unless no two rows have the same, or others know them.
+    remembered: Option<ByKey>,
 }
 
 impl RecordReader {
@@ -136,7 +139,7 @@ impl RecordReader {
             source,
             places,
             last: None,
-            remembered: remembers.then(HashMap::new),
+            remembered: remembers.then(ByKey::new),
         })
     }
 
