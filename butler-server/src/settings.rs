@@ -1,6 +1,9 @@
 //! How the server is configured: by flags, by the environment (the reference's variables and some
 //! of its own), and by a file, in this order of precedence.
 
+// The texts of options are the command's help as well, where marks would be in the way.
+#![allow(rustdoc::bare_urls, rustdoc::invalid_html_tags)]
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -93,7 +93,7 @@ impl LabeledButlerFactory {
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] if the label is not known, or a token is missing; others as for
-    /// [`open`](crate::open).
+    /// [`open`](crate::open()).
     pub async fn create(&self, label: &str, token: Option<&str>) -> Result<Repository> {
         match self.shared(label).await? {
             Shared::Direct(butler) => Ok(Repository::Direct(butler)),

@@ -1,6 +1,6 @@
 //! Opens repositories, whatever kind they are of.
 //!
-//! [`open`] takes the label of a repository, its directory, or the address of its configuration
+//! [`open()`] takes the label of a repository, its directory, or the address of its configuration
 //! file, and decides from that configuration whether it is reached through its database and files
 //! or through a server. Services that act for many users open repositories by a
 //! [`LabeledButlerFactory`].

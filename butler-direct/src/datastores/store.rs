@@ -140,9 +140,9 @@ pub trait DirectDatastore: DatastoreWriter {
     /// Stores a dataset, without recording it.
     ///
     /// # Errors
-    /// [`Error::DatasetTypeNotSupported`](butler_core::Error::DatasetTypeNotSupported) if it is
+    /// [`Error::DatasetTypeNotSupported`] if it is
     /// rejected or the data are of a kind that its formatter does not write;
-    /// [`Error::ConflictingDefinition`](butler_core::Error::ConflictingDefinition) if its place
+    /// [`Error::ConflictingDefinition`] if its place
     /// holds the file of another dataset; storage errors.
     async fn stage_put(&self, dataset: &DatasetRef, data: PutData) -> Result<Staged> {
         self.stage_puts(vec![(dataset.clone(), data)], &NoProgress)
@@ -163,8 +163,8 @@ pub trait DirectDatastore: DatastoreWriter {
     /// rejects are passed over: compare [`Staged::ids`] with what was given.
     ///
     /// # Errors
-    /// [`Error::FileNotFound`](butler_core::Error::FileNotFound) for a missing file,
-    /// [`Error::InvalidArgument`](butler_core::Error::InvalidArgument) for a file whose name does
+    /// [`Error::FileNotFound`] for a missing file,
+    /// [`Error::InvalidArgument`] for a file whose name does
     /// not suit the formatter, or that lies outside of the root with mode `None`; others as for
     /// [`stage_put`](Self::stage_put).
     async fn stage_ingest(
@@ -178,8 +178,8 @@ pub trait DirectDatastore: DatastoreWriter {
     /// has indexed. The datasets are those of its [`ZipIndex`](super::ZipIndex).
     ///
     /// # Errors
-    /// [`Error::FileIntegrity`](butler_core::Error::FileIntegrity) if it has no usable index,
-    /// [`Error::DatasetTypeNotSupported`](butler_core::Error::DatasetTypeNotSupported) if one of
+    /// [`Error::FileIntegrity`] if it has no usable index,
+    /// [`Error::DatasetTypeNotSupported`] if one of
     /// its datasets is rejected; others as for [`stage_ingest`](Self::stage_ingest).
     async fn stage_ingest_zip(
         &self,
@@ -213,7 +213,7 @@ pub trait DirectDatastore: DatastoreWriter {
     /// files must be in place. Records of other datastores' names are passed over.
     ///
     /// # Errors
-    /// [`Error::ConflictingDefinition`](butler_core::Error::ConflictingDefinition) if a dataset
+    /// [`Error::ConflictingDefinition`] if a dataset
     /// has records already; database errors.
     async fn import_records(
         &self,
@@ -232,7 +232,7 @@ pub trait DirectDatastore: DatastoreWriter {
     /// `rowcount` this way.
     ///
     /// # Errors
-    /// [`Error::DatasetTypeNotSupported`](butler_core::Error::DatasetTypeNotSupported) if it is
+    /// [`Error::DatasetTypeNotSupported`] if it is
     /// in another format; others as for
     /// [`get_bytes`](butler_core::datastore::Datastore::get_bytes).
     async fn get_yaml(&self, dataset: &DatasetRef) -> Result<yaml::Value>;
@@ -247,7 +247,7 @@ pub trait DirectDatastore: DatastoreWriter {
     ///
     /// # Errors
     /// As for [`get_yaml`](Self::get_yaml);
-    /// [`Error::InvalidArgument`](butler_core::Error::InvalidArgument) for an unknown column.
+    /// [`Error::InvalidArgument`] for an unknown column.
     async fn get_table(&self, dataset: &DatasetRef, columns: Option<&[&str]>) -> Result<Table>;
 
     /// The schema of a table, with its metadata.
@@ -259,9 +259,9 @@ pub trait DirectDatastore: DatastoreWriter {
     /// Brings copies of files to a directory, and tells what is where.
     ///
     /// # Errors
-    /// [`Error::FileNotFound`](butler_core::Error::FileNotFound) if a dataset is not here,
-    /// [`Error::FileExists`](butler_core::Error::FileExists) if a file is in the way,
-    /// [`Error::InvalidArgument`](butler_core::Error::InvalidArgument) for an impossible mode or
+    /// [`Error::FileNotFound`] if a dataset is not here,
+    /// [`Error::FileExists`] if a file is in the way,
+    /// [`Error::InvalidArgument`] for an impossible mode or
     /// two files that would get the same name.
     async fn retrieve_artifacts(
         &self,

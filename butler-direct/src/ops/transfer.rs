@@ -57,12 +57,12 @@ impl DirectButler {
     /// and runs, not with that of datasets.
     ///
     /// # Errors
-    /// [`Error::ReadOnly`](butler_core::Error::ReadOnly);
-    /// [`Error::MissingDatasetType`](butler_core::Error::MissingDatasetType) unless types are to be
-    /// registered; [`Error::ConflictingDefinition`](butler_core::Error::ConflictingDefinition) if a
+    /// [`Error::ReadOnly`];
+    /// [`Error::MissingDatasetType`] unless types are to be
+    /// registered; [`Error::ConflictingDefinition`] if a
     /// type or dataset contradicts one that is here, or dimension records are missing;
-    /// [`Error::InconsistentUniverse`](butler_core::Error::InconsistentUniverse);
-    /// [`Error::FileNotFound`](butler_core::Error::FileNotFound) for a file that is lost.
+    /// [`Error::InconsistentUniverse`];
+    /// [`Error::FileNotFound`] for a file that is lost.
     pub async fn transfer_from(
         &self,
         source: &dyn TransferSource,

@@ -408,7 +408,7 @@ impl QueryDriver for SqlQueryDriver {
             limit: None,
             ..request(spec)
         }
-        .rows_only();
+        .rows_only(tree);
         let mut plan = prepared.plan(&mut statement, &self.inputs(), &request)?;
         if prepared.analysis.is_doomed() {
             return Ok(0);
@@ -454,7 +454,8 @@ impl QueryDriver for SqlQueryDriver {
         let mut session = self.context().database.read().await?;
         let prepared = self.prepare(&mut session, tree).await?;
         let mut statement = Statement::new(self.context());
-        let mut request = Request::columns(ColumnSet::new(tree.dimensions().clone())).rows_only();
+        let columns = ColumnSet::new(tree.dimensions().clone());
+        let mut request = Request::columns(columns).rows_only(tree);
         request.allow_duplicate_overlaps = true;
         if !exact {
             request.limit = Some(1);

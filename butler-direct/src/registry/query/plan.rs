@@ -58,8 +58,13 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The same, if only the number of rows matters: without columns that follow from others.
-    pub(super) fn rows_only(mut self) -> Self {
+    /// The same for rows of a tree of which only the number matters: without columns that follow
+    /// from others. What was uploaded follows from nothing, and need not exist.
+    pub(super) fn rows_only(mut self, tree: &QueryTree) -> Self {
+        let uploads = tree.data_coordinate_uploads();
+        if !uploads.is_empty() || !tree.materializations().is_empty() {
+            return self;
+        }
         let mut columns = ColumnSet::new(self.columns.dimensions().clone());
         let universe = columns.dimensions().universe();
         let elements = self.columns.dimension_fields().keys();
@@ -461,12 +466,10 @@ impl Planner<'_, '_> {
     ///
     /// If only the number of rows matters, those of implied dimensions need not unless conditions
     /// are about them: whatever the tables of a repository refer to exists, once, and has a value
-    /// for each implied dimension. What was uploaded need not exist.
+    /// for each implied dimension.
     fn keys_to_join(&self, request: &Request<'_>, group: &DimensionGroup) -> Vec<&'static str> {
-        let uploads = self.tree.data_coordinate_uploads();
-        let given = !uploads.is_empty() || !self.tree.materializations().is_empty();
         let names = group.names().iter().copied();
-        if !request.rows_only || given {
+        if !request.rows_only {
             return names.collect();
         }
         let mut conditions = ColumnSet::new(group.universe().empty_group().clone());
