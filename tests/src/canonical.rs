@@ -113,28 +113,35 @@ fn compare_bags(path: &str, left: &[Value], right: &[Value], found: &mut Vec<Str
 }
 
 fn sorted(list: &[Value]) -> Vec<(String, &Value)> {
-    let mut sorted: Vec<_> = list.iter().map(|value| (text(value), value)).collect();
+    let mut sorted: Vec<_> = list
+        .iter()
+        .map(|value| (text(value, false), value))
+        .collect();
     sorted.sort_by(|(left, _), (right, _)| left.cmp(right));
     sorted
 }
 
-/// One line with sorted keys.
-fn text(value: &Value) -> String {
+/// One line, the same for documents that [`compare`] takes for the same.
+fn text(value: &Value, ordered: bool) -> String {
     match value {
         Value::Object(members) => {
             let mut names: Vec<_> = members.iter().collect();
             names.sort_by_key(|(name, _)| *name);
             let members: Vec<_> = names
                 .into_iter()
-                .map(|(name, value)| format!("{name:?}:{}", text(value)))
+                .map(|(name, value)| {
+                    let ordered = ordered || ORDERED.contains(&name.as_str());
+                    format!("{name:?}:{}", text(value, ordered))
+                })
                 .collect();
             format!("{{{}}}", members.join(","))
         }
         Value::Array(members) => {
-            format!(
-                "[{}]",
-                members.iter().map(text).collect::<Vec<_>>().join(",")
-            )
+            let mut members: Vec<_> = members.iter().map(|value| text(value, ordered)).collect();
+            if !ordered {
+                members.sort();
+            }
+            format!("[{}]", members.join(","))
         }
         other => other.to_string(),
     }
@@ -143,7 +150,7 @@ fn text(value: &Value) -> String {
 fn told(path: &str, left: Option<&Value>, right: Option<&Value>) -> String {
     let shown = |value: Option<&Value>| match value {
         Some(value) => {
-            let text = text(value);
+            let text = text(value, true);
             text.char_indices()
                 .nth(300)
                 .map_or(text.clone(), |(end, _)| format!("{}…", &text[..end]))
@@ -157,6 +164,13 @@ fn told(path: &str, left: Option<&Value>, right: Option<&Value>) -> String {
 mod tests {
     use super::differences;
     use serde_json::json;
+
+    #[test]
+    fn lists_in_lists_pair_with_their_likes_whatever_their_order() {
+        let left = json!([{"a": ["x", "z"]}, {"a": ["y", "w"]}]);
+        let right = json!([{"a": ["z", "x"]}, {"a": ["w", "y"]}]);
+        assert!(differences(&left, &right).is_empty());
+    }
 
     #[test]
     fn order_of_members_and_keys_does_not_count() {
