@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use butler_core::dimensions::{DimensionElement, DimensionGroup};
+use butler_core::dimensions::DimensionElement;
 use butler_core::error::{Error, Result};
 use butler_core::query::{
     ColumnSet, DataCoordinateUploadKey, DatasetField, DatasetTypeKey, MaterializationKey,
@@ -25,6 +25,7 @@ use super::scope::{Scope, Statement};
 use super::uploads::{KeyRows, Materialization};
 use crate::db::Dialect;
 
+mod elements;
 mod unique;
 
 /// What is asked of a query tree.
@@ -406,94 +407,6 @@ impl Planner<'_, '_> {
             scope.condition(condition);
         }
         Ok(scope)
-    }
-
-    /// Joins the elements that give fields or relate others, then those whose keys are missing.
-    fn join_elements(
-        &mut self,
-        scope: &mut Scope,
-        request: &Request<'_>,
-        joined: &ColumnSet,
-        union: Option<&Search>,
-    ) -> Result<()> {
-        let group = joined.dimensions();
-        let keys = self.keys_to_join(request, group);
-        let universe = group.universe();
-        let nothing = BTreeSet::new();
-        for element in group
-            .elements()
-            .iter()
-            .filter_map(|name| universe.get(name))
-        {
-            let fields = joined.dimension_fields().get(element.name());
-            let fields = fields.unwrap_or(&nothing);
-            let wanted = !fields.is_empty()
-                || (element.defines_relationships() && !self.relates(element, union));
-            if wanted {
-                scope.join(dimensions::element_scope(self.statement, element, fields)?);
-            }
-        }
-        loop {
-            let missing: Vec<&'static str> = keys
-                .iter()
-                .copied()
-                .filter(|name| !scope.has_key(name))
-                .collect();
-            // The element that brings most of them at once.
-            let gain = |name: &&'static str| {
-                let element = universe.get(name);
-                let all = element.map(|e| e.dimensions().filter(|d| missing.contains(d)).count());
-                all.unwrap_or(0)
-            };
-            let mut best: Option<&'static str> = None;
-            for name in &missing {
-                if best.is_none_or(|best| gain(name) > gain(&best)) {
-                    best = Some(name);
-                }
-            }
-            let Some(element) = best.and_then(|name| universe.get(name)) else {
-                return Ok(());
-            };
-            scope.join(dimensions::element_scope(
-                self.statement,
-                element,
-                &nothing,
-            )?);
-        }
-    }
-
-    /// The dimensions whose keys must be there.
-    ///
-    /// If only the number of rows matters, those of implied dimensions need not unless conditions
-    /// are about them: whatever the tables of a repository refer to exists, once, and has a value
-    /// for each implied dimension.
-    fn keys_to_join(&self, request: &Request<'_>, group: &DimensionGroup) -> Vec<&'static str> {
-        let names = group.names().iter().copied();
-        if !request.rows_only {
-            return names.collect();
-        }
-        let mut conditions = ColumnSet::new(group.universe().empty_group().clone());
-        self.analysis
-            .predicate
-            .gather_required_columns(&mut conditions);
-        let needed = |name: &&'static str| {
-            group.required().contains(name)
-                || request.columns.has_key(name)
-                || conditions.dimensions().contains(name)
-        };
-        names.filter(needed).collect()
-    }
-
-    /// Whether something joined relates the dimensions of an element already.
-    fn relates(&self, element: DimensionElement, union: Option<&Search>) -> bool {
-        let names = element.minimal_group().names();
-        let within = |required: &[&'static str]| names.iter().all(|n| required.contains(n));
-        let mut uploads = self.tree.data_coordinate_uploads().values();
-        let mut searches = self.analysis.searches.values().chain(union);
-        let mut materializations = self.tree.materializations().values();
-        uploads.any(|group| within(group.required()))
-            || searches.any(|search| within(search.dimensions().required()))
-            || materializations.any(|group| group.contains_element(element.name()))
     }
 }
 

@@ -115,11 +115,19 @@ impl<'a> Statement<'a> {
     }
 }
 
+/// Something in a `FROM` clause.
+#[derive(Debug, Clone)]
+enum Source {
+    /// What is joined, and the conditions under which.
+    Joined(TableRef, Vec<Expr>),
+    /// What is looked up for each row of those before, and its name.
+    LookedUp(Box<SelectStatement>, String),
+}
+
 /// A `FROM` clause with its `WHERE` conditions.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
-    /// What is joined, and the conditions under which.
-    sources: Vec<(TableRef, Vec<Expr>)>,
+    sources: Vec<Source>,
     keys: BTreeMap<&'static str, Vec<Expr>>,
     values: HashMap<Column, SqlValue>,
     conditions: Vec<Expr>,
@@ -134,7 +142,7 @@ impl Scope {
     /// A single table under an alias.
     pub(super) fn table(table: TableRef, alias: &str) -> Self {
         Self {
-            sources: vec![(table.alias(Alias::new(alias)), Vec::new())],
+            sources: vec![Source::Joined(table.alias(Alias::new(alias)), Vec::new())],
             ..Self::default()
         }
     }
@@ -142,7 +150,7 @@ impl Scope {
     /// Something that is joined as it is.
     pub(super) fn source(table: TableRef) -> Self {
         Self {
-            sources: vec![(table, Vec::new())],
+            sources: vec![Source::Joined(table, Vec::new())],
             ..Self::default()
         }
     }
@@ -154,16 +162,22 @@ impl Scope {
         alias: String,
     ) -> Self {
         let mut scope = Self::default();
+        scope.provide_columns(columns, &alias);
+        let source = Source::Joined(subquery(select, &alias), Vec::new());
+        scope.sources.push(source);
+        scope
+    }
+
+    /// Makes the columns of a subquery available.
+    fn provide_columns(&mut self, columns: &[(Column, SqlValue)], alias: &str) {
         for (index, (of, value)) in columns.iter().enumerate() {
             let mut part = 0;
             let outer = value.map(|_| {
                 part += 1;
-                column(&alias, &part_name(index, part - 1))
+                column(alias, &part_name(index, part - 1))
             });
-            scope.provide(of.clone(), outer);
+            self.provide(of.clone(), outer);
         }
-        scope.sources.push((subquery(select, &alias), Vec::new()));
-        scope
     }
 
     /// Makes a column available.
@@ -220,7 +234,7 @@ impl Scope {
     /// Joins a further table on a condition of its own.
     pub(super) fn join_table(&mut self, table: TableRef, alias: &str, on: Expr) {
         let table = table.alias(Alias::new(alias));
-        self.sources.push((table, vec![on]));
+        self.sources.push(Source::Joined(table, vec![on]));
     }
 
     /// Joins everything of another scope, on the dimension keys that both have.
@@ -235,17 +249,45 @@ impl Scope {
             ours.extend(theirs);
         }
         let first_of_all = self.sources.is_empty();
-        for (index, (source, own)) in other.sources.into_iter().enumerate() {
-            let mut conditions = own;
-            if index == 0 && !first_of_all {
+        for (index, mut source) in other.sources.into_iter().enumerate() {
+            if index == 0
+                && !first_of_all
+                && let Source::Joined(_, conditions) = &mut source
+            {
                 conditions.append(&mut on);
             }
-            self.sources.push((source, conditions));
+            self.sources.push(source);
         }
         // Without a source there is nothing to join on.
         self.conditions.append(&mut on);
         self.values.extend(other.values);
         self.conditions.extend(other.conditions);
+    }
+
+    /// Joins everything of another scope, which is looked up for each row that there is so far.
+    ///
+    /// PostgreSQL's planner takes the pixels that a region overlaps for so many rows that it would
+    /// rather read all of a table. It is left no choice.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] only.
+    pub(super) fn look_up(&mut self, other: &Self, alias: String) -> Result<()> {
+        let keys = other.keys.keys().map(|name| Column::Key(name));
+        let mut columns: Vec<Column> = keys.chain(other.values.keys().cloned()).collect();
+        columns.sort();
+        let (mut select, selected) = other.select(&columns)?;
+        for (dimension, theirs) in &other.keys {
+            let ours = self.keys.get(dimension).into_iter().flatten();
+            for (a, b) in ours.flat_map(|a| theirs.iter().map(move |b| (a, b))) {
+                select.and_where(a.clone().eq(b.clone()));
+            }
+        }
+        // A subquery with an offset is not dissolved.
+        select.offset(0);
+        self.provide_columns(&selected, &alias);
+        let source = Source::LookedUp(Box::new(select), alias);
+        self.sources.push(source);
+        Ok(())
     }
 
     /// A `SELECT` of some columns.
@@ -281,16 +323,22 @@ impl Scope {
     }
 
     fn write_from(&self, select: &mut SelectStatement) {
-        for (index, (source, on)) in self.sources.iter().enumerate() {
-            let table = source.clone();
-            if index == 0 {
-                select.from(table);
-                for condition in on {
-                    select.and_where(condition.clone());
+        for (index, source) in self.sources.iter().enumerate() {
+            match source {
+                Source::Joined(table, on) if index == 0 => {
+                    select.from(table.clone());
+                    for condition in on {
+                        select.and_where(condition.clone());
+                    }
                 }
-            } else {
-                let on = all_of(on.iter().cloned());
-                select.join(JoinType::InnerJoin, table, on);
+                Source::Joined(table, on) => {
+                    let on = all_of(on.iter().cloned());
+                    select.join(JoinType::InnerJoin, table.clone(), on);
+                }
+                Source::LookedUp(inner, alias) => {
+                    let (inner, alias) = ((**inner).clone(), Alias::new(alias));
+                    select.join_lateral(JoinType::InnerJoin, inner, alias, all_of([]));
+                }
             }
         }
         for condition in &self.conditions {
