@@ -8,6 +8,7 @@
 //! to.
 
 pub mod canonical;
+pub mod kafka;
 pub mod meter;
 pub mod postgres;
 pub mod python;

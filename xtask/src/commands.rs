@@ -1,5 +1,6 @@
 //! What each command does.
 
+use crate::kafka::{Kafka, LIBRARIES_VARIABLE, SERVERS_VARIABLE};
 use crate::phase::phase;
 use crate::postgres::{Postgres, URL_VARIABLE};
 use crate::{process, venv, workspace};
@@ -10,13 +11,16 @@ use std::thread;
 
 /// Prefixes of variables with which a person sets up butlers, databases and object stores of their own.
 /// Tests must neither depend on them nor touch what they point to.
-const FOREIGN: [&str; 6] = [
+const FOREIGN: [&str; 9] = [
     "PG",
     "DAF_BUTLER_",
     "LSST_",
     "AWS_",
     "S3_ENDPOINT_URL",
     "DAX_",
+    "KAFKA_",
+    "PROMPTPUB_",
+    "OUTPUT_DATASET_LIST_DIRECTORY",
 ];
 
 /// The services of a run. They end when this is dropped.
@@ -24,6 +28,7 @@ struct Services {
     python: PathBuf,
     schemathesis: PathBuf,
     postgres: Postgres,
+    kafka: Kafka,
 }
 
 impl Services {
@@ -31,10 +36,12 @@ impl Services {
         let python = phase("python", || venv::REFERENCE.prepare())?;
         let schemathesis = phase("schemathesis", || venv::SCHEMATHESIS.prepare())?;
         let postgres = phase("postgres", Postgres::prepare)?;
+        let kafka = phase("kafka", Kafka::prepare)?;
         Ok(Self {
             python,
             schemathesis,
             postgres,
+            kafka,
         })
     }
 
@@ -50,6 +57,8 @@ impl Services {
             .env(venv::REFERENCE.variable, &self.python)
             .env(venv::SCHEMATHESIS.variable, &self.schemathesis)
             .env(URL_VARIABLE, self.postgres.url())
+            .env(SERVERS_VARIABLE, self.kafka.servers())
+            .env(LIBRARIES_VARIABLE, self.kafka.libraries())
             .env("AWS_EC2_METADATA_DISABLED", "true")
     }
 }
