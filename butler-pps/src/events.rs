@@ -1,0 +1,1 @@
+//! What travels through Kafka: the outputs of Prompt Processing, and the batches that were ingested.

@@ -1,0 +1,1 @@
+//! Producing to and consuming from Kafka.

@@ -1,0 +1,1 @@
+//! What is to become of datasets, by their type.

@@ -1,0 +1,1 @@
+//! The state database: how far each dataset is on its way.
