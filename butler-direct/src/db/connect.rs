@@ -66,6 +66,9 @@ pub struct ConnectOptions {
     pub reference_checks: ReferenceChecks,
     /// How long PostgreSQL may take for one statement; as the server is set up, if unset.
     pub statement_timeout: Option<Duration>,
+    /// Whether the database is for a registry. Without the extension that its tables need, a
+    /// PostgreSQL database is then refused.
+    pub for_registry: bool,
 }
 
 impl ConnectOptions {
@@ -78,6 +81,7 @@ impl ConnectOptions {
             sqlite_busy_timeout: SQLITE_BUSY_TIMEOUT,
             reference_checks: ReferenceChecks::default(),
             statement_timeout: None,
+            for_registry: true,
         }
     }
 }
@@ -89,8 +93,8 @@ impl Database {
     /// of the connection's search path. `max_connections` bounds the pool.
     ///
     /// # Errors
-    /// Fails when the database cannot be reached, or when a PostgreSQL database lacks the
-    /// `btree_gist` extension, without which validity ranges cannot be kept apart.
+    /// Fails when the database cannot be reached, or when a PostgreSQL database for a registry lacks
+    /// the `btree_gist` extension, without which validity ranges cannot be kept apart.
     pub async fn connect(
         location: &Location,
         namespace: Option<&str>,
@@ -164,7 +168,7 @@ impl Database {
         .fetch_one(&pool)
         .await
         .map_err(|e| SqlError::new(format!("inspecting {label}"), e))?;
-        if !has_gist {
+        if wanted.for_registry && !has_gist {
             return Err(Error::Configuration(format!(
                 "{label} lacks the btree_gist extension, which a Butler repository needs; an \
                  administrator must run CREATE EXTENSION btree_gist in that database"
