@@ -13,6 +13,7 @@ use butler_core::storage_class::StorageClassRegistry;
 use crate::config::{ButlerConfig, ButlerKind, ConfigReader, DatabaseUrl};
 use crate::datastores::{SharedDatastore, open_datastore};
 use crate::db::{Access, ConnectOptions, Database, Location};
+use crate::registry::trash::CLAIM_LASTS;
 use crate::registry::{DatasetTypeOverrides, SqlRegistry};
 use crate::resource::{ResourcePath, Resources};
 
@@ -41,6 +42,9 @@ pub struct OpenOptions {
     pub max_connections: u32,
     /// How long PostgreSQL may take for one statement; as the server is set up, if unset.
     pub statement_timeout: Option<Duration>,
+    /// How long others wait for the files that this one is deleting, should it be killed; longer than
+    /// deleting a few thousand files takes.
+    pub trash_claim: Duration,
 }
 
 impl Default for OpenOptions {
@@ -55,6 +59,7 @@ impl Default for OpenOptions {
             resources: None,
             max_connections: 8,
             statement_timeout: None,
+            trash_claim: CLAIM_LASTS,
         }
     }
 }
@@ -148,7 +153,8 @@ impl DirectButler {
         let overrides = DatasetTypeOverrides::from_config(config.config())?;
         let registry = SqlRegistry::open(database, storage_classes(&config)?)
             .await?
-            .with_overrides(overrides);
+            .with_overrides(overrides)
+            .with_trash_claim(options.trash_claim);
         Self::assemble(config, registry, options).await
     }
 
