@@ -25,10 +25,7 @@ fn dimensions() -> std::path::PathBuf {
 }
 
 fn describe(root: &Path) -> Value {
-    Script::new("pp_output.py")
-        .arg("describe")
-        .arg(root)
-        .run()
+    Script::new("pp_output.py").arg("describe").arg(root).run()
 }
 
 async fn agree(embargo: Embargo) {

@@ -67,8 +67,11 @@ impl Embargo {
             .await
             .unwrap();
         std::fs::create_dir(embargo.lists()).unwrap();
-        create_topics(&embargo.servers, &[&embargo.input(), &embargo.output(), &embargo.dead()])
-            .await;
+        create_topics(
+            &embargo.servers,
+            &[&embargo.input(), &embargo.output(), &embargo.dead()],
+        )
+        .await;
         embargo
     }
 
@@ -147,7 +150,10 @@ impl Embargo {
     /// The same with more of an environment.
     pub(crate) fn spawn_with(&self, more: &[(String, String)]) -> Process {
         let log = self.directory.path().join("log");
-        let file = std::fs::File::options().create(true).append(true).open(&log);
+        let file = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(&log);
         let child = Command::new(env!("CARGO_BIN_EXE_butler-pps"))
             .arg("writer")
             .envs(self.environment())
@@ -165,7 +171,9 @@ impl Embargo {
         read_all(&self.servers, &self.output())
             .await
             .iter()
-            .map(|message| serde_json::from_slice(rdkafka::Message::payload(message).unwrap()).unwrap())
+            .map(|message| {
+                serde_json::from_slice(rdkafka::Message::payload(message).unwrap()).unwrap()
+            })
             .collect()
     }
 
@@ -302,7 +310,13 @@ pub(crate) fn dataset_type(name: &str) -> Value {
 }
 
 /// A file with a dataset.
-pub(crate) fn dataset(id: Uuid, dataset_type: &str, number: u32, detector: u32, path: &str) -> Value {
+pub(crate) fn dataset(
+    id: Uuid,
+    dataset_type: &str,
+    number: u32,
+    detector: u32,
+    path: &str,
+) -> Value {
     json!({
         "refs": {id.to_string(): {
             "dataset_type_name": dataset_type,

@@ -34,7 +34,10 @@ async fn messages_that_come_together_are_one_batch() {
     assert_eq!(event.kind, BatchIngestedType::BatchIngested);
     assert_eq!(event.origin, PROMPT_PROCESSING);
     let name = &event.batch_file;
-    assert!(name.ends_with(&format!("-{}.json", event.batch_id)), "{name}");
+    assert!(
+        name.ends_with(&format!("-{}.json", event.batch_id)),
+        "{name}"
+    );
     assert_eq!(name.len(), "2026-01-02T03-04-05-000006-.json".len() + 36);
 }
 
@@ -44,7 +47,11 @@ async fn messages_that_come_again_change_nothing() {
     let (first, one) = embargo.message(1, 2);
     let (second, two) = embargo.message(2, 2);
     // Together, and later once more.
-    send(&embargo.servers, &embargo.input(), [&first, &first, &second]);
+    send(
+        &embargo.servers,
+        &embargo.input(),
+        [&first, &first, &second],
+    );
     let _writer = embargo.spawn();
     embargo.wait_for_datasets(4).await;
     send(&embargo.servers, &embargo.input(), [&second, &first]);
@@ -85,7 +92,11 @@ async fn batch_files_go_to_object_stores() {
 async fn large_batches_are_cut() {
     let embargo = Embargo::sqlite().await;
     let messages = (0..7).map(|number| embargo.message(number, 1).0);
-    send(&embargo.servers, &embargo.input(), messages.collect::<Vec<_>>());
+    send(
+        &embargo.servers,
+        &embargo.input(),
+        messages.collect::<Vec<_>>(),
+    );
     let more = [("WRITER_BATCH_MESSAGES".to_owned(), "3".to_owned())];
     let _writer = embargo.spawn_with(&more);
     embargo.wait_for_datasets(7).await;

@@ -41,7 +41,9 @@ async fn no_kill_loses_or_doubles_a_dataset() {
     for round in 0..KILLS {
         tell(&mut expected, 12);
         let mut writer = embargo.spawn_with(&more);
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         // From before it connects until after some batches.
         let pause = Duration::from_millis(100 + (random >> 33) % 1_400);
         tokio::time::sleep(pause).await;

@@ -39,20 +39,38 @@ fn wrong(embargo: &Embargo, taken: Uuid) -> BTreeMap<&'static str, String> {
     empty_file["datasets"][0]["refs"] = json!({});
     let values = [
         ("parse expected value", Value::String("no JSON".into())),
-        ("parse pp-output", json!({"type": "x", "dimension_records": [], "datasets": []})),
-        ("parse missing field", json!({"type": "pp-output", "datasets": []})),
+        (
+            "parse pp-output",
+            json!({"type": "x", "dimension_records": [], "datasets": []}),
+        ),
+        (
+            "parse missing field",
+            json!({"type": "pp-output", "datasets": []}),
+        ),
         ("parse no_such_dimension", other_type),
         ("parse exposure", unknown_record),
-        ("parse no_such_type", one(dataset(new(), "no_such_type", 1, 0, there))),
+        (
+            "parse no_such_type",
+            one(dataset(new(), "no_such_type", 1, 0, there)),
+        ),
         ("parse holds no dataset", empty_file),
         // The same type, data ID and run under another ID.
         ("ingest dataset", one(dataset(new(), "image", 1, 0, there))),
         // The same ID with another data ID.
-        ("ingest contradict", one(dataset(taken, "image", 1, 0, "images/1/0.yaml"))),
+        (
+            "ingest contradict",
+            one(dataset(taken, "image", 1, 0, "images/1/0.yaml")),
+        ),
         ("ingest not compatible", changed_type),
         ("ingest exposure", without_records),
-        ("ingest not found", one(dataset(new(), "image", 1, 0, "images/nowhere.yaml"))),
-        ("ingest leads out", one(dataset(new(), "image", 1, 0, "../../outside.yaml"))),
+        (
+            "ingest not found",
+            one(dataset(new(), "image", 1, 0, "images/nowhere.yaml")),
+        ),
+        (
+            "ingest leads out",
+            one(dataset(new(), "image", 1, 0, "../../outside.yaml")),
+        ),
     ];
     let mut messages: BTreeMap<&str, String> = values
         .into_iter()
@@ -88,7 +106,10 @@ async fn set_aside(embargo: Embargo, impossible_is_refused: bool) {
     messages.push(third.to_string());
     send(&embargo.servers, &embargo.input(), &messages);
     let writer = embargo.spawn();
-    let all: BTreeSet<Uuid> = [first_ids, second_ids, third_ids].concat().into_iter().collect();
+    let all: BTreeSet<Uuid> = [first_ids, second_ids, third_ids]
+        .concat()
+        .into_iter()
+        .collect();
     let told = embargo.wait_for_datasets(all.len()).await;
     assert_eq!(told.into_iter().collect::<BTreeSet<Uuid>>(), all);
     embargo.assert_holds(&all).await;
@@ -108,7 +129,11 @@ async fn set_aside(embargo: Embargo, impossible_is_refused: bool) {
         let (stage, words) = expected.split_once(' ').unwrap();
         let letter = given[message];
         let reason = header(letter, "dead-letter-reason");
-        assert_eq!(header(letter, "dead-letter-stage"), stage, "{expected}: {reason}");
+        assert_eq!(
+            header(letter, "dead-letter-stage"),
+            stage,
+            "{expected}: {reason}"
+        );
         if words != "impossible" {
             assert!(reason.contains(words), "{expected}: {reason}");
         }

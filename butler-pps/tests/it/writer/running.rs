@@ -82,7 +82,11 @@ async fn what_is_out_of_reach_is_waited_for_and_shown() {
     std::fs::remove_dir(embargo.lists()).unwrap();
     std::fs::write(embargo.lists(), "").unwrap();
     let (message, ids) = embargo.message(1, 3);
-    send(&embargo.servers, &embargo.input(), [message.to_string(), "no JSON".to_owned()]);
+    send(
+        &embargo.servers,
+        &embargo.input(),
+        [message.to_string(), "no JSON".to_owned()],
+    );
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .unwrap()
         .local_addr()
