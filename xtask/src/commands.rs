@@ -3,7 +3,7 @@
 use crate::kafka::{Kafka, LIBRARIES_VARIABLE, SERVERS_VARIABLE};
 use crate::phase::phase;
 use crate::postgres::{Postgres, URL_VARIABLE};
-use crate::{process, venv, workspace};
+use crate::{native, process, venv, workspace};
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
@@ -79,6 +79,7 @@ pub(crate) fn test(args: &[String]) -> Result<(), String> {
         cargo.arg("test").args(scope).args(extra);
         cargo
     };
+    phase("openssl", native::prepare)?;
     // The one waits for the network, the other for the processor.
     let services = thread::scope(|threads| {
         let services = threads.spawn(Services::start);
@@ -101,13 +102,15 @@ pub(crate) fn test(args: &[String]) -> Result<(), String> {
     })
 }
 
-/// Starts the services and runs a benchmark against the reference implementation: of the server if that is the
-/// first argument, else of bulk writes.
+/// Starts the services and runs a benchmark: of the server or the Butler writer if that is the first argument, else
+/// of bulk writes.
 pub(crate) fn bench(args: &[String]) -> Result<(), String> {
     let (package, bench, args) = match args {
         [first, rest @ ..] if first == "server" => ("butler-server", "load", rest),
+        [first, rest @ ..] if first == "writer" => ("butler-pps", "writer", rest),
         all => ("butler-tests", "peer", all),
     };
+    phase("openssl", native::prepare)?;
     let services = Services::start()?;
     let mut cargo = workspace::cargo();
     cargo
@@ -148,6 +151,7 @@ pub(crate) fn openapi() -> Result<(), String> {
 
 /// Runs every check that needs no service.
 pub(crate) fn check() -> Result<(), String> {
+    phase("openssl", native::prepare)?;
     cargo_step("format", &["fmt", "--all", "--check"])?;
     cargo_step(
         "clippy",

@@ -125,19 +125,19 @@ async fn set_aside(embargo: Embargo, impossible_is_refused: bool) {
         assert_eq!(messages[offset].as_bytes(), message.payload().unwrap());
     }
     assert_eq!(given.len(), wrong.len());
+    let mut surprises = Vec::new();
     for (expected, message) in &wrong {
-        let (stage, words) = expected.split_once(' ').unwrap();
         let letter = given[message];
+        let stage = header(letter, "dead-letter-stage");
         let reason = header(letter, "dead-letter-reason");
-        assert_eq!(
-            header(letter, "dead-letter-stage"),
-            stage,
-            "{expected}: {reason}"
-        );
-        if words != "impossible" {
-            assert!(reason.contains(words), "{expected}: {reason}");
+        let (expected_stage, words) = expected.split_once(' ').unwrap();
+        // Databases have their own words for it.
+        let told = words == "impossible" || reason.contains(words);
+        if stage != expected_stage || !told {
+            surprises.push(format!("{expected}: {stage} {reason}"));
         }
     }
+    assert!(surprises.is_empty(), "{surprises:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
