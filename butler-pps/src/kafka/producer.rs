@@ -161,7 +161,7 @@ impl TransactionalProducer {
                 }
                 Some(RDKafkaErrorCode::MessageSizeTooLarge) if record.payload.is_some() => {
                     record.payload = None;
-                    let headers = record.headers.take().unwrap_or_else(OwnedHeaders::new);
+                    let headers = record.headers.take().unwrap_or_default();
                     record.headers = Some(headers.insert(rdkafka::message::Header {
                         key: "payload-omitted",
                         value: Some("true"),

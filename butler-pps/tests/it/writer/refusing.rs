@@ -38,7 +38,7 @@ fn wrong(embargo: &Embargo, taken: Uuid) -> BTreeMap<&'static str, String> {
     let mut empty_file = one(dataset(new(), "image", 1, 0, there));
     empty_file["datasets"][0]["refs"] = json!({});
     let values = [
-        ("parse expected value", Value::String("no JSON".into())),
+        ("parse expected ident", Value::String("no JSON".into())),
         (
             "parse pp-output",
             json!({"type": "x", "dimension_records": [], "datasets": []}),
@@ -58,11 +58,11 @@ fn wrong(embargo: &Embargo, taken: Uuid) -> BTreeMap<&'static str, String> {
         ("ingest dataset", one(dataset(new(), "image", 1, 0, there))),
         // The same ID with another data ID.
         (
-            "ingest contradict",
+            "ingest another data ID",
             one(dataset(taken, "image", 1, 0, "images/1/0.yaml")),
         ),
         ("ingest not compatible", changed_type),
-        ("ingest exposure", without_records),
+        ("ingest dimension record", without_records),
         (
             "ingest not found",
             one(dataset(new(), "image", 1, 0, "images/nowhere.yaml")),
