@@ -18,6 +18,7 @@ pub mod session;
 pub use connect::{Access, ConnectOptions, Location, SQLITE_BUSY_TIMEOUT};
 pub use database::Database;
 pub use dialect::Dialect;
+pub(crate) use error::gave_way;
 pub use error::{SqlError, SqlErrorKind};
 pub use param::Param;
 pub use references::ReferenceChecks;
