@@ -366,12 +366,12 @@ async fn on_postgres() {
     processes_write_one_repository(&Place::postgres()).await;
 }
 
-/// Waits until something in the database waits for a lock, at most ten seconds.
+/// Waits until somebody waits for what this connection holds, at most a minute.
 async fn wait_for_a_waiter(connection: &mut sqlx::PgConnection) {
-    for _ in 0..100 {
+    for _ in 0..600 {
         let waiting: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
-                AND query LIKE 'CREATE SEQUENCE%dataset_calibs_%'",
+            "SELECT count(*) FROM pg_stat_activity
+              WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))",
         )
         .fetch_one(&mut *connection)
         .await
