@@ -20,9 +20,6 @@ use crate::repositories::Repository;
 /// The most bytes of a request that is no query.
 const MAX_BYTES: usize = 1 << 20;
 
-/// How long a client may take to send a request's body.
-const BODY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
-
 /// The repository of a request whose sender may use it.
 #[derive(Debug)]
 pub(crate) struct Access {
@@ -35,19 +32,17 @@ impl FromRequestParts<App> for Access {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
         let label = path_parameter(parts, app, "repository").await?;
-        let repository = app.repositories.get(&label);
-        let groups = repository.map(|found| found.groups.as_slice());
+        let served = app.repositories.get(&label);
+        let groups = served.map(|found| found.groups.as_slice());
         let authorized = app.authenticator.authorize(&parts.headers, &label, groups);
         let user = authorized.await?;
         if let Some(context) = parts.extensions.get::<RequestContext>() {
             context.set_user(&user);
         }
-        let repository = repository
-            .ok_or_else(|| ApiError::not_found(format!("Unknown repository '{label}'")))?;
-        Ok(Self {
-            repository: Arc::clone(repository),
-            user,
-        })
+        let served =
+            served.ok_or_else(|| ApiError::not_found(format!("Unknown repository '{label}'")))?;
+        let repository = Arc::clone(served.repository().ok_or_else(ApiError::closed)?);
+        Ok(Self { repository, user })
     }
 }
 
@@ -155,8 +150,8 @@ pub(crate) struct Body<T>(pub(crate) T);
 impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &App) -> ApiResult<Self> {
-        let bytes = collect(request, MAX_BYTES).await?;
+    async fn from_request(request: Request, app: &App) -> ApiResult<Self> {
+        let bytes = collect(request, MAX_BYTES, app).await?;
         serde_json::from_slice(&bytes)
             .map(Self)
             .map_err(|error| bad_json(&error))
@@ -171,7 +166,7 @@ impl FromRequest<App> for QueryBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> ApiResult<Self> {
-        let bytes = collect(request, app.settings.max_query_bytes).await?;
+        let bytes = collect(request, app.settings.max_query_bytes, app).await?;
         String::from_utf8(bytes).map(Self).map_err(|_| {
             let message = "JSON decode error: the text is not UTF-8";
             ApiError::malformed("json_invalid", ["body"], message, json!({}))
@@ -179,7 +174,7 @@ impl FromRequest<App> for QueryBody {
     }
 }
 
-async fn collect(request: Request, most: usize) -> ApiResult<Vec<u8>> {
+async fn collect(request: Request, most: usize, app: &App) -> ApiResult<Vec<u8>> {
     let too_large = || {
         let detail = format!("The request is too large; it may have {most} bytes at most");
         ApiError::refused(StatusCode::PAYLOAD_TOO_LARGE, detail)
@@ -190,7 +185,7 @@ async fn collect(request: Request, most: usize) -> ApiResult<Vec<u8>> {
         return Err(too_large());
     }
     let body = Limited::new(request.into_body(), most).collect();
-    match tokio::time::timeout(BODY_TIMEOUT, body).await {
+    match tokio::time::timeout(app.settings.body_timeout, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes().into()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(ApiError::refused(

@@ -45,7 +45,7 @@ pub(crate) async fn execute(
     let universe = access.repository.lookups().universe();
     let request = QueryExecuteRequest::from_json(&text, universe)?;
     let pages = later(run(access.repository, request.query, request.result_spec));
-    Ok(stream_pages(&app, permit, pages))
+    stream_pages(&app, permit, pages).await
 }
 
 /// Datasets of several types, streamed.
@@ -65,7 +65,7 @@ pub(crate) async fn all_datasets(
     let permit = app.limits.acquire(access.user.name.as_deref())?;
     let bind = request.bind_values()?;
     let pages = later(search_all(access.repository, request, bind));
-    Ok(stream_pages(&app, permit, pages))
+    stream_pages(&app, permit, pages).await
 }
 
 /// The number of rows.
