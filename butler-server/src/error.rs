@@ -18,7 +18,7 @@ pub enum ApiError {
     /// A mistake of the user that the protocol has a name for: 422.
     User(ErrorResponse),
     /// A request that is not what the protocol says: 422, in the form of FastAPI.
-    Malformed(Box<Complaint>),
+    Malformed(Vec<Complaint>),
     /// Any other refusal, with what the client may do about it.
     Refused {
         /// The status.
@@ -93,12 +93,12 @@ impl ApiError {
         msg: impl Into<String>,
         input: impl Into<Value>,
     ) -> Self {
-        Self::Malformed(Box::new(Complaint {
+        Self::Malformed(vec![Complaint {
             kind,
             loc: loc.into_iter().map(Into::into).collect(),
             msg: msg.into(),
             input: input.into(),
-        }))
+        }])
     }
 }
 
@@ -126,8 +126,8 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match self {
             Self::User(body) => (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response(),
-            Self::Malformed(complaint) => {
-                let body = json!({ "detail": [complaint] });
+            Self::Malformed(complaints) => {
+                let body = json!({ "detail": complaints });
                 (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()
             }
             Self::Refused {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::response::IntoResponse as _;
+use butler_core::dimensions::DimensionUniverse;
+use butler_core::error::Result;
 use http::request::Parts;
 use http::{StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -16,6 +18,7 @@ use crate::auth::User;
 use crate::error::{ApiError, ApiResult};
 use crate::observability::context::RequestContext;
 use crate::repositories::Repository;
+use crate::shape::{Shaped, refusal};
 
 /// The most bytes of a request that is no query.
 const MAX_BYTES: usize = 1 << 20;
@@ -147,30 +150,42 @@ impl Params {
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
 
-impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
+impl<T: DeserializeOwned + Shaped> FromRequest<App> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> ApiResult<Self> {
         let bytes = collect(request, MAX_BYTES, app).await?;
-        serde_json::from_slice(&bytes)
-            .map(Self)
-            .map_err(|error| bad_json(&error))
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
+            refusal(&bytes, &T::SHAPE, || {
+                ApiError::malformed("value_error", ["body"], error.to_string(), json!({}))
+            })
+        })
     }
 }
 
-/// The body of a query: JSON text, which is read with the repository's universe.
+/// The body of a query: JSON, which is read with the repository's universe.
 #[derive(Debug)]
-pub(crate) struct QueryBody(pub(crate) String);
+pub(crate) struct QueryBody(Vec<u8>);
+
+impl QueryBody {
+    /// Reads the query.
+    pub(crate) fn read<T: Shaped>(
+        self,
+        access: &Access,
+        read: impl Fn(&str, DimensionUniverse) -> Result<T>,
+    ) -> ApiResult<T> {
+        let universe = access.repository.lookups().universe();
+        let text = std::str::from_utf8(&self.0).unwrap_or_default();
+        read(text, universe).map_err(|error| refusal(&self.0, &T::SHAPE, || error.into()))
+    }
+}
 
 impl FromRequest<App> for QueryBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> ApiResult<Self> {
         let bytes = collect(request, app.settings.max_query_bytes, app).await?;
-        String::from_utf8(bytes).map(Self).map_err(|_| {
-            let message = "JSON decode error: the text is not UTF-8";
-            ApiError::malformed("json_invalid", ["body"], message, json!({}))
-        })
+        Ok(Self(bytes))
     }
 }
 
@@ -196,21 +211,5 @@ async fn collect(request: Request, most: usize, app: &App) -> ApiResult<Vec<u8>>
             StatusCode::REQUEST_TIMEOUT,
             "The request's body did not arrive in time",
         )),
-    }
-}
-
-/// What is wrong with a body, in the words of FastAPI where it has some.
-fn bad_json(error: &serde_json::Error) -> ApiError {
-    let message = error.to_string();
-    if error.is_syntax() || error.is_eof() {
-        let message = format!("JSON decode error: {message}");
-        return ApiError::malformed("json_invalid", ["body"], message, json!({}));
-    }
-    let missing = message
-        .strip_prefix("missing field `")
-        .and_then(|rest| rest.split('`').next());
-    match missing {
-        Some(field) => ApiError::malformed("missing", ["body", field], "Field required", json!({})),
-        None => ApiError::malformed("value_error", ["body"], message, json!({})),
     }
 }

@@ -10,12 +10,12 @@ use butler_core::dimensions::{DataCoordinate, SerializedDataId};
 use butler_core::error::{Error, Result};
 use butler_core::wire::GetUniverseResponse;
 use butler_direct::config::{ButlerConfig, ConfigReader};
-use butler_direct::resource::Resources;
+use butler_direct::resource::{Resources, S3Settings, SignatureVersion};
 use butler_direct::{DirectButler, OpenOptions};
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::settings::{RepositorySettings, Settings};
+use crate::settings::{RepositorySettings, S3Signature, Settings};
 
 /// How long a database may take to answer before the server starts without its repository.
 const START_PATIENCE: Duration = Duration::from_secs(3);
@@ -108,7 +108,14 @@ struct Opener {
 impl Opener {
     /// Reads the configuration.
     async fn new(name: &str, config_uri: &str, settings: &Settings) -> Result<Self> {
-        let resources = Resources::default();
+        let s3 = S3Settings {
+            signature_version: match settings.s3_signature_version {
+                S3Signature::V4 => SignatureVersion::V4,
+                S3Signature::V2 => SignatureVersion::V2,
+            },
+            ..S3Settings::default()
+        };
+        let resources = Resources::builder().s3(s3).build();
         let config = ConfigReader::new(resources.clone())
             .open(config_uri)
             .await?;

@@ -99,6 +99,11 @@ pub struct Options {
     #[arg(long, env = "DAF_BUTLER_SERVER_URL_LIFETIME_SECONDS", value_name = "N")]
     pub url_lifetime_seconds: Option<u64>,
 
+    /// How URLs of objects in S3 are signed [default: v4]. With v2, which is older and weaker,
+    /// the Python client can ask whether an object exists.
+    #[arg(long, env = "DAF_BUTLER_SERVER_S3_SIGNATURE_VERSION", value_enum)]
+    pub s3_signature_version: Option<S3Signature>,
+
     /// The secret with which URLs of files on disk are signed, at least 32 characters. All replicas
     /// need the same [default: made up at start].
     #[arg(
@@ -243,6 +248,18 @@ impl FileAccess {
     }
 }
 
+/// How URLs of objects in S3 are signed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum S3Signature {
+    /// Signature Version 4.
+    #[default]
+    V4,
+    /// Signature Version 2.
+    V2,
+}
+
 /// The form of the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -303,6 +320,7 @@ pub struct Settings {
     pub base_url: Option<String>,
     pub group_cache: Duration,
     pub url_lifetime: Duration,
+    pub s3_signature_version: S3Signature,
     pub url_signing_key: Option<String>,
     pub max_streaming_queries: usize,
     pub max_user_queries: usize,
@@ -406,6 +424,7 @@ impl Options {
                 .map(|url| url.as_str().trim_end_matches('/').to_owned()),
             group_cache: seconds(options.group_cache_seconds, 60),
             url_lifetime: Duration::from_secs(url_lifetime),
+            s3_signature_version: options.s3_signature_version.unwrap_or_default(),
             url_signing_key: options.url_signing_key,
             max_streaming_queries: options.max_streaming_queries.unwrap_or(25),
             max_user_queries: options.max_user_queries.unwrap_or(2),
