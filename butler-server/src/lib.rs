@@ -19,4 +19,5 @@ pub mod router;
 mod routes;
 pub mod serve;
 pub mod settings;
+mod shape;
 mod streaming;

@@ -6,7 +6,7 @@ use butler_core::error::{Error, Result};
 use butler_server::app::App;
 use butler_server::observability::setup;
 use butler_server::router::router;
-use butler_server::serve::serve;
+use butler_server::serve::{ServeLimits, serve};
 use butler_server::settings::{Options, Settings};
 use clap::Parser as _;
 use tikv_jemallocator::Jemalloc;
@@ -57,14 +57,19 @@ fn start(settings: Settings) -> Result<()> {
 
 async fn run(settings: Settings) -> Result<()> {
     let _telemetry = setup::start(&settings)?;
-    let (listen, grace) = (settings.listen, settings.shutdown);
+    let listen = settings.listen;
+    let limits = ServeLimits {
+        grace: settings.shutdown,
+        header_timeout: settings.header_timeout,
+        max_connections: settings.max_connections,
+    };
     let app = App::open(settings).await?;
     let fail = |error| Error::Configuration(format!("listening on {listen}: {error}"));
     let listener = TcpListener::bind(listen).await.map_err(fail)?;
     let address = listener.local_addr().map_err(fail)?;
     let repositories = app.repositories.len();
     tracing::info!(%address, repositories, "listening");
-    serve(listener, router(app), asked_to_stop()?, grace)
+    serve(listener, router(app), asked_to_stop()?, limits)
         .await
         .map_err(fail)
 }

@@ -15,6 +15,7 @@ pub mod row;
 pub mod schema;
 pub mod session;
 
+pub(crate) use connect::ACQUIRE_TIMEOUT;
 pub use connect::{Access, ConnectOptions, Location, SQLITE_BUSY_TIMEOUT};
 pub use database::Database;
 pub use dialect::Dialect;
