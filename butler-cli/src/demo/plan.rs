@@ -61,7 +61,7 @@ pub(super) const HOUR: i64 = 3600 * SECOND;
 const BLOCKS: i64 = 6;
 const VISITS_OF_BLOCK: usize = 10;
 /// From one block to the next.
-const BLOCK_TIME: i64 = HOUR + 15 * 60 * SECOND;
+const BLOCK_TIME: i64 = HOUR + 17 * 60 * SECOND;
 /// From one visit to the next.
 const VISIT_TIME: i64 = 39 * SECOND;
 /// The observatory's, in degrees.
@@ -108,7 +108,7 @@ pub(super) fn visits() -> Vec<Visit> {
         let mut numbers = Numbers::of(&[night.day_obs]);
         let mut seq_num = 40;
         for block in 0..BLOCKS {
-            let begin = noon + 13 * HOUR + block * BLOCK_TIME;
+            let begin = noon + 14 * HOUR + block * BLOCK_TIME;
             let (filter, band) = *numbers.choice(&FILTERS);
             let sidereal = sidereal(begin);
             let (target, places) = match deep_field(sidereal, block, night) {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use butler_core::dimensions::SerializedDataId;
 use butler_core::error::{Error, Result};
 use butler_core::query::{PageStream, ResultPage, Where};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -27,7 +26,8 @@ pub(crate) struct SearchRequest {
     dataset_type: String,
     /// Names of collections, and patterns if not only first datasets count.
     collections: Vec<String>,
-    /// A condition in the expression language; may be empty.
+    /// A condition in the expression language; may be empty. A governor dimension that the
+    /// collections have only one value of may be left out.
     #[serde(default, rename = "where")]
     condition: String,
     /// What datasets are sorted by: fields, after a minus in descending order.
@@ -69,10 +69,9 @@ async fn search(repository: Arc<Repository>, request: SearchRequest) -> Result<P
     if !request.condition.trim().is_empty() {
         condition = condition.and_expression(request.condition);
     }
-    let query = repository
-        .queries_with(SerializedDataId::default())?
-        .query()?;
-    let results = query
+    let butler = repository.queries_in(&request.collections).await?;
+    let results = butler
+        .query()?
         .datasets_with(
             &request.dataset_type,
             Some(&request.collections),

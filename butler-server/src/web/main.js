@@ -65,7 +65,9 @@ function chooseType(name) {
 /** Says what is wrong with a field of the form, beside it. */
 function complain(id, message) {
   const place = byId(`${id === "dataset-type" ? "type" : id}-error`);
-  place.textContent = message;
+  const [said, ...shown] = message.split("\n");
+  place.replaceChildren(said);
+  if (shown.length > 0) place.append(make("code", {}, shown.join("\n")));
   byId(id).setAttribute("aria-invalid", String(message !== ""));
 }
 

@@ -39,7 +39,7 @@ function showPage(wanted) {
   const keys = Object.keys(datasets[0]?.dataId.dataId ?? {});
   const isNumber = (key) => typeof datasets[0].dataId.dataId[key] === "number";
   const align = (key) => (isNumber(key) ? { class: "number" } : {});
-  const titles = [...keys.map((key) => [key, align(key)]), ["run", {}], ["id", {}], ["file", {}]];
+  const titles = [["file", {}], ...keys.map((key) => [key, align(key)]), ["run", {}], ["id", {}]];
   table.tHead.replaceChildren(make("tr", {}, ...titles.map(([name, look]) => make("th", { scope: "col", ...look }, name))));
   const start = page * ROWS;
   const shown = datasets.slice(start, start + ROWS);
@@ -58,5 +58,5 @@ function row(dataset, index, keys, align) {
     "aria-label": `Download the file of dataset ${dataset.id}`,
   }, "download");
   return make("tr", { "data-id": dataset.id, mouseenter: () => markRegion(index), mouseleave: () => markRegion(-1) },
-    ...values, make("td", {}, dataset.run), make("td", { title: dataset.id }, dataset.id), make("td", {}, link));
+    make("td", {}, link), ...values, make("td", {}, dataset.run), make("td", {}, dataset.id));
 }
