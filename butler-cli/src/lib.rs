@@ -8,6 +8,7 @@
 mod cli;
 mod commands;
 mod confirm;
+mod demo;
 mod failure;
 mod ingest_table;
 mod logging;

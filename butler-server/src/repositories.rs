@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use butler_core::butler::{Butler, ButlerDefaults};
+use butler_core::butler::{Butler, ButlerDefaults, DefaultsOptions};
 use butler_core::datasets::DatasetRef;
 use butler_core::datastore::{Signer, StoredFile};
 use butler_core::dimensions::{DataCoordinate, SerializedDataId};
@@ -224,6 +224,20 @@ impl Repository {
     pub fn queries_of(&self, default_data_id: DataCoordinate) -> Butler {
         let defaults = ButlerDefaults::of_data_id(default_data_id);
         self.queries.with_checked_defaults(Arc::new(defaults))
+    }
+
+    /// The repository for queries that may leave governor dimensions to what these collections have
+    /// one value of.
+    ///
+    /// # Errors
+    /// As [`ButlerDefaults::resolve`].
+    pub async fn queries_in(&self, collections: &[String]) -> Result<Butler> {
+        let options = DefaultsOptions {
+            collections: Some(collections.to_owned()),
+            ..DefaultsOptions::default()
+        };
+        let defaults = ButlerDefaults::resolve(self.lookups.registry(), options).await?;
+        Ok(self.queries.with_checked_defaults(Arc::new(defaults)))
     }
 
     /// A dataset and its files, the latter empty if it is stored nowhere; none if the dataset does

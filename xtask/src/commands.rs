@@ -1,5 +1,6 @@
 //! What each command does.
 
+use crate::browser;
 use crate::phase::phase;
 use crate::postgres::{Postgres, URL_VARIABLE};
 use crate::{process, venv, workspace};
@@ -24,17 +25,20 @@ struct Services {
     python: PathBuf,
     schemathesis: PathBuf,
     postgres: Postgres,
+    browser: PathBuf,
 }
 
 impl Services {
     fn start() -> Result<Self, String> {
         let python = phase("python", || venv::REFERENCE.prepare())?;
         let schemathesis = phase("schemathesis", || venv::SCHEMATHESIS.prepare())?;
+        let browser = phase("browser", browser::prepare)?;
         let postgres = phase("postgres", Postgres::prepare)?;
         Ok(Self {
             python,
             schemathesis,
             postgres,
+            browser,
         })
     }
 
@@ -49,6 +53,7 @@ impl Services {
         command
             .env(venv::REFERENCE.variable, &self.python)
             .env(venv::SCHEMATHESIS.variable, &self.schemathesis)
+            .env(browser::DRIVER_VARIABLE, &self.browser)
             .env(URL_VARIABLE, self.postgres.url())
             .env("AWS_EC2_METADATA_DISABLED", "true")
     }

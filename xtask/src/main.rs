@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod apt;
+mod browser;
 mod commands;
 mod phase;
 mod postgres;

@@ -5,29 +5,34 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::error::ApiResult;
 use crate::repositories::Served;
+use crate::routes::web;
 
 /// How long a database may take to show that it is there.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What this application is.
+/// What this application is: metadata for programs, for browsers a page to look at the repositories.
 #[utoipa::path(
     get,
     path = "/",
     operation_id = "index",
-    responses((status = 200, description = "The answer", body = Object)),
+    responses((status = 200, description = "The answer", content((Object = "application/json"), (String = "text/html")))),
 )]
-pub(crate) async fn index() -> Json<Value> {
-    Json(json!({
+pub(crate) async fn index(headers: HeaderMap) -> Response {
+    if web::prefers_html(&headers) {
+        return web::page().await;
+    }
+    let body = json!({
         "name": "butler",
         "version": env!("CARGO_PKG_VERSION"),
         "description": env!("CARGO_PKG_DESCRIPTION"),
-    }))
+    });
+    ([(header::VARY, "accept")], Json(body)).into_response()
 }
 
 /// That the process answers.

@@ -141,7 +141,9 @@ fn bind_values(request: &QueryAllDatasetsRequest) -> ApiResult<BindValues> {
 }
 
 /// A stream that begins with work, during which it is kept alive, too.
-fn later(pages: impl Future<Output = Result<PageStream>> + Send + 'static) -> PageStream {
+pub(super) fn later(
+    pages: impl Future<Output = Result<PageStream>> + Send + 'static,
+) -> PageStream {
     pages.try_flatten_stream().boxed()
 }
 
