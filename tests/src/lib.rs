@@ -9,6 +9,7 @@
 
 pub mod browser;
 pub mod canonical;
+pub mod kafka;
 pub mod meter;
 pub mod postgres;
 pub mod python;

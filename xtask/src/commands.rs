@@ -1,6 +1,7 @@
 //! What each command does.
 
 use crate::browser;
+use crate::kafka::{Kafka, LIBRARIES_VARIABLE, SERVERS_VARIABLE};
 use crate::phase::phase;
 use crate::postgres::{Postgres, URL_VARIABLE};
 use crate::{process, venv, workspace};
@@ -11,13 +12,16 @@ use std::thread;
 
 /// Prefixes of variables with which a person sets up butlers, databases and object stores of their own.
 /// Tests must neither depend on them nor touch what they point to.
-const FOREIGN: [&str; 6] = [
+const FOREIGN: [&str; 9] = [
     "PG",
     "DAF_BUTLER_",
     "LSST_",
     "AWS_",
     "S3_ENDPOINT_URL",
     "DAX_",
+    "KAFKA_",
+    "PROMPTPUB_",
+    "OUTPUT_DATASET_LIST_DIRECTORY",
 ];
 
 /// The services of a run. They end when this is dropped.
@@ -26,6 +30,7 @@ struct Services {
     schemathesis: PathBuf,
     postgres: Postgres,
     browser: PathBuf,
+    kafka: Kafka,
 }
 
 impl Services {
@@ -34,11 +39,13 @@ impl Services {
         let schemathesis = phase("schemathesis", || venv::SCHEMATHESIS.prepare())?;
         let browser = phase("browser", browser::prepare)?;
         let postgres = phase("postgres", Postgres::prepare)?;
+        let kafka = phase("kafka", Kafka::prepare)?;
         Ok(Self {
             python,
             schemathesis,
             postgres,
             browser,
+            kafka,
         })
     }
 
@@ -55,6 +62,8 @@ impl Services {
             .env(venv::SCHEMATHESIS.variable, &self.schemathesis)
             .env(browser::DRIVER_VARIABLE, &self.browser)
             .env(URL_VARIABLE, self.postgres.url())
+            .env(SERVERS_VARIABLE, self.kafka.servers())
+            .env(LIBRARIES_VARIABLE, self.kafka.libraries())
             .env("AWS_EC2_METADATA_DISABLED", "true")
     }
 }

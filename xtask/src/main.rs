@@ -1,13 +1,14 @@
 //! Developer commands: `cargo xtask test`, `cargo xtask bench`, `cargo xtask check`.
 //!
 //! Each command does its own set-up and leaves nothing running. See the [`commands`] for what each does,
-//! [`postgres`] and [`venv`] for the services that the tests need.
+//! [`postgres`], [`kafka`] and [`venv`] for the services that the tests need.
 // A command-line tool speaks on its standard streams.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod apt;
 mod browser;
 mod commands;
+mod kafka;
 mod phase;
 mod postgres;
 mod process;
@@ -27,7 +28,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Set up Python and PostgreSQL, then run `cargo test` with the given arguments.
+    /// Set up Python, PostgreSQL and Kafka, then run `cargo test` with the given arguments.
     ///
     /// Tests the whole workspace unless a package is named: `cargo xtask test -p butler-core timespan`.
     Test {
@@ -35,14 +36,14 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Set up Python and PostgreSQL, then run a benchmark against the reference implementation: `bench` of bulk
+    /// Set up Python, PostgreSQL and Kafka, then run a benchmark against the reference implementation: `bench` of bulk
     /// writes, `bench server` of the server under load.
     Bench {
         /// `server`, and arguments of the benchmark.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Set up Python and PostgreSQL, then run any command in that environment (a shell by default).
+    /// Set up Python, PostgreSQL and Kafka, then run any command in that environment (a shell by default).
     Env {
         /// The program and its arguments.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

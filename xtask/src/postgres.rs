@@ -1,13 +1,14 @@
 //! A temporary PostgreSQL server for the time of one command.
 
 use crate::{apt, process};
+use butler_test_services::Guard;
 use std::env;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -33,23 +34,6 @@ const SETTINGS: [&str; 8] = [
     "timezone=UTC",
 ];
 
-/// Waits until the owner's end of the pipe is closed, however the owner ended, then stops the server whose
-/// directory is `$1` and removes that.
-const GUARD: &str = r#"
-trap '' INT TERM HUP
-cat >/dev/null
-pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null)
-if [ -n "$pid" ]; then
-    kill -QUIT "$pid"
-    tries=0
-    while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 100 ]; do
-        sleep 0.1
-        tries=$((tries + 1))
-    done
-fi
-rm -rf "$1"
-"#;
-
 /// A PostgreSQL server; stopped and removed when dropped, and also when this process is killed.
 pub(crate) struct Postgres {
     url: String,
@@ -60,12 +44,6 @@ pub(crate) struct Postgres {
 struct OwnServer {
     server: Child,
     guard: Guard,
-}
-
-/// The process that cleans up, and the pipe that tells it when.
-struct Guard {
-    process: Child,
-    pipe: Option<ChildStdin>,
 }
 
 impl Postgres {
@@ -85,7 +63,7 @@ impl Postgres {
         let account = Account::for_server()?;
         let dir = make_directory(&account)?;
         // From here on the guard removes the directory, whatever happens to us.
-        let guard = Guard::start(&dir)?;
+        let guard = Guard::start(&dir, &dir.join("data/postmaster.pid"), "QUIT")?;
         initialize(&bin, &dir, &account)?;
         let (server, port) = start(&bin, &dir, &account)?;
         let own = OwnServer { server, guard };
@@ -120,36 +98,9 @@ impl Postgres {
 impl Drop for OwnServer {
     fn drop(&mut self) {
         // The guard stops the server; until it is reaped here, the guard sees it as alive.
-        self.guard.pipe.take();
+        self.guard.release();
         if let Err(error) = self.server.wait() {
             eprintln!("xtask: cannot wait for PostgreSQL to end: {error}");
-        }
-    }
-}
-
-impl Guard {
-    fn start(dir: &Path) -> Result<Self, String> {
-        let mut process = Command::new("sh")
-            .args(["-c", GUARD, "butler-postgres-guard"])
-            .arg(dir)
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // Its own group: an interrupt from the terminal is not for it.
-            .process_group(0)
-            .spawn()
-            .map_err(|error| format!("cannot start sh: {error}"))?;
-        let pipe = process.stdin.take();
-        Ok(Self { process, pipe })
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.pipe.take();
-        if let Err(error) = self.process.wait() {
-            eprintln!("xtask: cannot wait for PostgreSQL's guard: {error}");
         }
     }
 }

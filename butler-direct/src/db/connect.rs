@@ -72,6 +72,9 @@ pub struct ConnectOptions {
     /// How long PostgreSQL may take for one statement (as the server is set up, if unset), and
     /// SQLite for all that a session asks (without limit, if unset). Zero is no limit.
     pub statement_timeout: Option<Duration>,
+    /// Whether the database is for a registry. Without the extension that its tables need, a
+    /// PostgreSQL database is then refused.
+    pub for_registry: bool,
 }
 
 impl ConnectOptions {
@@ -85,6 +88,7 @@ impl ConnectOptions {
             reference_checks: ReferenceChecks::default(),
             acquire_timeout: ACQUIRE_TIMEOUT,
             statement_timeout: None,
+            for_registry: true,
         }
     }
 }
@@ -96,8 +100,8 @@ impl Database {
     /// of the connection's search path. `max_connections` bounds the pool.
     ///
     /// # Errors
-    /// Fails when the database cannot be reached, or when a PostgreSQL database lacks the
-    /// `btree_gist` extension, without which validity ranges cannot be kept apart.
+    /// Fails when the database cannot be reached, or when a PostgreSQL database for a registry lacks
+    /// the `btree_gist` extension, without which validity ranges cannot be kept apart.
     pub async fn connect(
         location: &Location,
         namespace: Option<&str>,
@@ -182,7 +186,7 @@ impl Database {
         .fetch_one(&pool)
         .await
         .map_err(|e| SqlError::new(format!("inspecting {label}"), e))?;
-        if !has_gist {
+        if wanted.for_registry && !has_gist {
             return Err(Error::Configuration(format!(
                 "{label} lacks the btree_gist extension, which a Butler repository needs; an \
                  administrator must run CREATE EXTENSION btree_gist in that database"

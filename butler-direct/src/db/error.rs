@@ -120,6 +120,28 @@ pub(crate) fn gave_way(error: &Error) -> bool {
     matches!(error.code().as_deref(), Some("40P01" | "40001"))
 }
 
+/// Whether the database has refused a value, as opposed to being out of reach, out of order or busy: another
+/// attempt with the same data fails as well.
+pub fn is_refused_value(error: &Error) -> bool {
+    let Error::Database { source, .. } = error else {
+        return false;
+    };
+    match source.downcast_ref::<sqlx::Error>() {
+        // What the driver itself cannot hand over.
+        Some(sqlx::Error::Encode(_)) => true,
+        Some(sqlx::Error::Database(error)) => error.code().is_some_and(|code| {
+            // PostgreSQL's data exceptions and integrity violations; SQLite's SQLITE_TOOBIG,
+            // SQLITE_CONSTRAINT and SQLITE_MISMATCH, extended codes included.
+            let sqlite = code.parse::<u32>().map(|code| code & 0xff);
+            match code.len() {
+                5 => code.starts_with("22") || code.starts_with("23"),
+                _ => matches!(sqlite, Ok(18..=20)),
+            }
+        }),
+        _ => false,
+    }
+}
+
 fn classify(error: &sqlx::Error) -> SqlErrorKind {
     match error {
         sqlx::Error::Database(error) => match error.code().as_deref() {

@@ -20,7 +20,7 @@ pub use connect::{Access, ConnectOptions, Location, SQLITE_BUSY_TIMEOUT};
 pub use database::Database;
 pub use dialect::Dialect;
 pub(crate) use error::gave_way;
-pub use error::{SqlError, SqlErrorKind};
+pub use error::{SqlError, SqlErrorKind, is_refused_value};
 pub use param::Param;
 pub use references::ReferenceChecks;
 pub use row::Row;

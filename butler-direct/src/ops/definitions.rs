@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use butler_core::collections::CollectionType;
 use butler_core::datasets::{DatasetRef, DatasetType};
+use butler_core::dimensions::DataCoordinate;
 use butler_core::error::{Error, Result};
 use butler_core::registry::Registry;
 
+use super::records::GatheredRecords;
 use crate::butler::DirectButler;
 use crate::registry::RegistryTransaction;
 
@@ -56,6 +58,23 @@ impl DirectButler {
             }
         }
         Ok(new)
+    }
+
+    /// Data IDs with dimension records attached, some of which are about to be inserted: they are
+    /// inserted to be looked up, and then again, for good, together with the datasets.
+    pub(super) async fn expand_with(
+        &self,
+        data_ids: &[DataCoordinate],
+        records: &GatheredRecords,
+    ) -> Result<Vec<DataCoordinate>> {
+        if records.is_empty() {
+            return self.registry().expand_data_ids(data_ids).await;
+        }
+        let mut transaction = self.registry().begin().await?;
+        records.insert(&mut transaction, self.universe()).await?;
+        let found = transaction.expand_data_ids(data_ids).await?;
+        transaction.rollback().await?;
+        Ok(found)
     }
 
     /// The same datasets with dimension records attached to their data IDs, where a file template

@@ -8,7 +8,6 @@ use butler_core::datasets::{DatasetId, DatasetRef, DatasetType, FileDataset};
 use butler_core::dimensions::DataCoordinate;
 use butler_core::error::{Error, Result};
 use butler_core::progress::Progress;
-use butler_core::registry::Registry;
 
 use super::definitions::register_runs;
 use super::records::GatheredRecords;
@@ -50,6 +49,29 @@ impl DirectButler {
         skip_existing: bool,
         progress: &dyn Progress,
     ) -> Result<usize> {
+        self.ingest_with_records(
+            files,
+            &GatheredRecords::default(),
+            options,
+            skip_existing,
+            progress,
+        )
+        .await
+    }
+
+    /// As [`ingest`](Self::ingest), with dimension records that become known in the same transaction;
+    /// those that are there stay.
+    ///
+    /// # Errors
+    /// As there, and any error of inserting the records.
+    pub async fn ingest_with_records(
+        &self,
+        files: Vec<FileDataset>,
+        records: &GatheredRecords,
+        options: IngestOptions,
+        skip_existing: bool,
+        progress: &dyn Progress,
+    ) -> Result<usize> {
         self.require_writeable()?;
         refuse_repeated(&files)?;
         let refs: Vec<DatasetRef> = files.iter().flat_map(|file| &file.refs).cloned().collect();
@@ -62,7 +84,7 @@ impl DirectButler {
             return Err(stored_already(existing.len(), &file.path));
         }
         let types = self.new_dataset_types(&refs, true).await?;
-        self.expand_files(&mut new, options.mode).await?;
+        self.expand_files(&mut new, options.mode, records).await?;
         let wanted: Vec<DatasetId> = new
             .iter()
             .flat_map(|file| &file.refs)
@@ -74,8 +96,7 @@ impl DirectButler {
             .await?;
         let outcome = async {
             self.refuse_rejected(&staged, &wanted, &refs)?;
-            self.record(&staged, &types, &refs, &GatheredRecords::default())
-                .await
+            self.record(&staged, &types, &refs, records).await
         }
         .await;
         settle(staged, outcome).await?;
@@ -142,10 +163,14 @@ impl DirectButler {
         &self,
         files: &mut [FileDataset],
         mode: Option<TransferMode>,
+        records: &GatheredRecords,
     ) -> Result<()> {
         let places = self.places_to_expand(files, mode);
+        if places.is_empty() {
+            return Ok(());
+        }
         let data_ids = data_ids_at(files, &places);
-        let expanded = self.registry().expand_data_ids(&data_ids).await?;
+        let expanded = self.expand_with(&data_ids, records).await?;
         attach(files, &places, expanded)
     }
 

@@ -182,17 +182,12 @@ impl DirectButler {
             .collect();
         let found = if same {
             source.registry().expand_data_ids(&data_ids).await?
-        } else if records.is_empty() {
-            let found = self.registry().expand_data_ids(&data_ids).await;
-            found.map_err(lacking_records)?
         } else {
-            // Names are made of records of this repository's universe: they are inserted to be
-            // looked up, and then again, for good, together with the datasets.
-            let mut transaction = self.registry().begin().await?;
-            records.insert(&mut transaction, self.universe()).await?;
-            let found = transaction.expand_data_ids(&data_ids).await?;
-            transaction.rollback().await?;
-            found
+            let found = self.expand_with(&data_ids, records).await;
+            match records.is_empty() {
+                true => found.map_err(lacking_records)?,
+                false => found?,
+            }
         };
         for (place, data_id) in places.into_iter().zip(found) {
             expanded[place] = expanded[place].expanded(data_id)?;

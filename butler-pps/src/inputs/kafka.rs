@@ -1,0 +1,1 @@
+//! Batches that the Butler writer announces.

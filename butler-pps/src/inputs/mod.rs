@@ -1,0 +1,3 @@
+//! Where the publication service learns of new datasets. All inputs are idempotent.
+
+pub mod kafka;

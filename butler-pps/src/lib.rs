@@ -1,0 +1,24 @@
+//! Publication of prompt data products: how datasets travel from Prompt Processing into the hands of
+//! astronomers, and vanish when their time is over (technote DMTN-330).
+//!
+//! Two services share this crate and its command. The *Butler writer* ([`writer`]) takes what Prompt
+//! Processing has made from Kafka into the embargo repository. The *publication service* takes it from
+//! there to the public: [`inputs`] tell it of datasets, [`state`] remembers how far each one is,
+//! [`policy`] says when and whether it goes on, [`tasks`] move it one step each, and the
+//! [`scheduler`] runs them all.
+//!
+//! Steps are joined by nothing but the state database. Each does something idempotent and then records
+//! that it is done, so that the process may be killed at any point.
+
+pub mod clock;
+pub mod events;
+pub mod inputs;
+pub mod kafka;
+pub mod policy;
+pub mod settings;
+pub mod state;
+pub mod writer;
+
+mod cli;
+
+pub use cli::run;

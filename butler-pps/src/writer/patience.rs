@@ -1,0 +1,99 @@
+//! Waiting for what is out of reach.
+
+use std::time::Duration;
+
+use butler_core::error::Error;
+use tokio_util::sync::CancellationToken;
+
+use super::ingest::is_of_message;
+use super::metrics::WriterMetrics;
+
+/// The first pause between attempts; each is twice the one before.
+const SHORTEST: Duration = Duration::from_millis(500);
+
+/// The longest pause between attempts.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// The writer is to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Interrupted;
+
+/// Pauses that grow.
+#[derive(Debug)]
+pub(super) struct Backoff(Duration);
+
+impl Backoff {
+    pub(super) fn new() -> Self {
+        Self(SHORTEST)
+    }
+
+    /// Pauses, for longer each time.
+    pub(super) async fn pause(&mut self, stop: &CancellationToken) -> Result<(), Interrupted> {
+        let pause = self.0;
+        self.0 = LONGEST.min(self.0 * 2);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => Ok(()),
+            () = stop.cancelled() => Err(Interrupted),
+        }
+    }
+}
+
+/// Makes attempts until the repository has decided. While it waits, no messages are received: they stay with the
+/// broker.
+#[derive(Debug, Clone)]
+pub(super) struct Patience {
+    pub(super) stop: CancellationToken,
+    pub(super) metrics: WriterMetrics,
+}
+
+impl Patience {
+    /// Tries until there is success or an error that is the message's fault, which is returned.
+    pub(super) async fn until_decided<T, F>(
+        &self,
+        what: &str,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<Result<T, Error>, Interrupted>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let mut backoff = Backoff::new();
+        loop {
+            match attempt().await {
+                Err(error) if !is_of_message(&error) => {
+                    tracing::error!(%error, "{what} fails; trying again");
+                    self.metrics.retried(what);
+                    backoff.pause(&self.stop).await?;
+                }
+                decided => {
+                    self.metrics.ready();
+                    return Ok(decided);
+                }
+            }
+        }
+    }
+
+    /// Tries until there is success.
+    pub(super) async fn until_done<T, F>(
+        &self,
+        what: &str,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<T, Interrupted>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let mut backoff = Backoff::new();
+        loop {
+            match attempt().await {
+                Ok(done) => {
+                    self.metrics.ready();
+                    return Ok(done);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "{what} fails; trying again");
+                    self.metrics.retried(what);
+                    backoff.pause(&self.stop).await?;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Behaviour of the publication service and the writer.
