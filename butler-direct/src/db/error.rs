@@ -111,7 +111,7 @@ impl From<SqlError> for Error {
 /// Whether PostgreSQL undid a transaction only because of what other transactions did at the same
 /// time, so that it may well succeed when it is run anew: a deadlock, or a failed serialization.
 pub(crate) fn gave_way(error: &Error) -> bool {
-    let Error::Database { source, .. } = error else {
+    let Error::Unavailable { source, .. } = error else {
         return false;
     };
     let Some(sqlx::Error::Database(error)) = source.downcast_ref::<sqlx::Error>() else {
