@@ -207,7 +207,9 @@ async fn the_keyboard_is_enough_and_the_dark_is_respected() {
     browser.press(keys::TAB).await;
     browser.press(keys::ENTER).await;
     let focused = "document.activeElement.id";
-    browser.wait_for(&format!("{focused} === 'dataset-type'")).await;
+    browser
+        .wait_for(&format!("{focused} === 'dataset-type'"))
+        .await;
     browser.press("raw").await;
     browser.press(keys::TAB).await;
     assert_eq!(browser.value(focused).await, "in");

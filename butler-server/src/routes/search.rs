@@ -61,7 +61,7 @@ pub(crate) async fn datasets(
 ) -> ApiResult<Response> {
     let permit = app.limits.acquire(access.user.name.as_deref())?;
     let pages = later(search(access.repository, request));
-    Ok(stream_pages(&app, permit, pages))
+    stream_pages(&app, permit, pages).await
 }
 
 async fn search(repository: Arc<Repository>, request: SearchRequest) -> Result<PageStream> {

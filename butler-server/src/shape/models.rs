@@ -8,6 +8,7 @@ use butler_core::wire::{
 };
 
 use super::{Field, Shape, Shaped};
+use crate::routes::search::SearchRequest;
 
 const NAMES: Shape = Shape::List(&Shape::Text);
 const DATA_ID: Shape = Shape::Map(&Shape::Key);
@@ -50,6 +51,17 @@ impl Shaped for GetFileByDataIdRequest {
         Field::optional("default_data_id", DATA_ID),
         Field::required("collections", NAMES),
         Field::optional("timespan", Shape::Optional(&Shape::Timespan)),
+    ]);
+}
+
+impl Shaped for SearchRequest {
+    const SHAPE: Shape = Shape::Model(&[
+        Field::required("dataset_type", Shape::Text),
+        Field::required("collections", NAMES),
+        Field::optional("where", Shape::Text),
+        Field::optional("order_by", NAMES),
+        Field::required("limit", Shape::Integer),
+        Field::optional("find_first", Shape::Boolean),
     ]);
 }
 
