@@ -179,15 +179,6 @@ class Files(Agreement):
                     lambda butler, refs=refs, preserve=preserve: retrieved(butler, refs, preserve)
                 )
 
-    def test_retrieved_artifacts_of_members_of_a_zip(self):
-        refs = [ref for ref in self.refs if ref.run == "files/zip"]
-        if not refs:
-            self.skipTest("the repository has no datasets in zip files")
-        for preserve in (True, False):
-            for some in (refs, refs[:1]):
-                with self.subTest(preserve_path=preserve, datasets=len(some)):
-                    self.agree_on_something(lambda butler, some=some, p=preserve: retrieved(butler, some, p))
-
     def test_permanent_url_of_every_file_leads_to_its_bytes(self):
         for ref in self.refs:
             uris = self.direct.getURIs(ref)
