@@ -11,6 +11,7 @@ mod in_flight;
 mod publish;
 mod register;
 mod runner;
+mod tags;
 mod transfer;
 
 use async_trait::async_trait;
