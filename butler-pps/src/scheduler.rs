@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use butler_core::error::Result;
+use futures::future::BoxFuture;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +41,10 @@ impl Default for Schedule {
     }
 }
 
+/// Something else that the active instance does until it is told to stop: an input that is listened
+/// to, a web app.
+pub type Companion = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, Result<()>> + Send>;
+
 /// Waits until this is the only instance that is at work; none if it is to stop before.
 ///
 /// # Errors
@@ -65,15 +70,17 @@ pub async fn become_active(
     }
 }
 
-/// Runs all tasks until told to stop. What they are at is finished first.
+/// Runs all tasks, and companions beside them, until told to stop. What they are at is finished first.
 ///
 /// # Errors
-/// [`Error::Interrupted`](butler_core::Error::Interrupted) if the lock is lost.
+/// [`Error::Interrupted`](butler_core::Error::Interrupted) if the lock is lost; what a companion
+/// fails with. All others are stopped then.
 pub async fn run(
     runner: &Runner,
     register: RegisterTask,
     lock: Arc<InstanceLock>,
     schedule: Schedule,
+    companions: Vec<Companion>,
     stop: CancellationToken,
 ) -> Result<()> {
     // Whoever ends first, be it by a lost lock, ends all.
@@ -94,6 +101,9 @@ pub async fn run(
             }
             Ok(())
         });
+    }
+    for companion in companions {
+        tasks.spawn(companion(all.clone()));
     }
     let watched = all.clone();
     tasks.spawn(async move { watch(&lock, &watched).await });

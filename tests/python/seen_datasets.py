@@ -8,7 +8,7 @@ import json
 import sys
 import uuid
 
-from lsst.daf.butler import Butler, MissingCollectionError
+from lsst.daf.butler import Butler, MissingCollectionError, MissingDatasetTypeError
 
 
 def fate(butler, text):
@@ -31,6 +31,8 @@ def members(butler, tag):
         return sorted(str(ref.id) for ref in butler.query_all_datasets(tag, find_first=False))
     except MissingCollectionError:
         return None
+    except MissingDatasetTypeError:
+        return []
 
 
 given = json.load(sys.stdin)

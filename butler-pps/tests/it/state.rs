@@ -84,10 +84,9 @@ async fn the_scheduler_takes_all_steps_until_it_is_told_to_stop() {
         let schedule = Schedule {
             interval: Duration::from_millis(20),
         };
-        let running =
-            tokio::spawn(
-                async move { scheduler::run(&runner, register, lock, schedule, token).await },
-            );
+        let running = tokio::spawn(async move {
+            scheduler::run(&runner, register, lock, schedule, Vec::new(), token).await
+        });
         let published = async {
             loop {
                 let states = observatory.states("isr_log").await;
