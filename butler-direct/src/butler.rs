@@ -13,6 +13,7 @@ use butler_core::storage_class::StorageClassRegistry;
 use crate::config::{ButlerConfig, ButlerKind, ConfigReader, DatabaseUrl};
 use crate::datastores::{SharedDatastore, open_datastore};
 use crate::db::{ACQUIRE_TIMEOUT, Access, ConnectOptions, Database, Location};
+use crate::registry::trash::CLAIM_LASTS;
 use crate::registry::{DatasetTypeOverrides, SqlRegistry};
 use crate::resource::{ResourcePath, Resources};
 
@@ -43,6 +44,9 @@ pub struct OpenOptions {
     pub acquire_timeout: Duration,
     /// How long the database may take; see [`ConnectOptions::statement_timeout`].
     pub statement_timeout: Option<Duration>,
+    /// How long others wait for the files that this one is deleting, should it be killed; longer than
+    /// deleting a few thousand files takes.
+    pub trash_claim: Duration,
 }
 
 impl Default for OpenOptions {
@@ -58,6 +62,7 @@ impl Default for OpenOptions {
             max_connections: 8,
             acquire_timeout: ACQUIRE_TIMEOUT,
             statement_timeout: None,
+            trash_claim: CLAIM_LASTS,
         }
     }
 }
@@ -154,7 +159,8 @@ impl DirectButler {
         let overrides = DatasetTypeOverrides::from_config(config.config())?;
         let registry = SqlRegistry::open(database, storage_classes(&config)?)
             .await?
-            .with_overrides(overrides);
+            .with_overrides(overrides)
+            .with_trash_claim(options.trash_claim);
         Self::assemble(config, registry, options).await
     }
 

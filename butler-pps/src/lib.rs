@@ -11,12 +11,16 @@
 //! that it is done, so that the process may be killed at any point.
 
 pub mod clock;
+pub mod collections;
 pub mod events;
 pub mod inputs;
 pub mod kafka;
 pub mod policy;
+pub mod repositories;
+pub mod scheduler;
 pub mod settings;
 pub mod state;
+pub mod tasks;
 pub mod writer;
 
 mod cli;

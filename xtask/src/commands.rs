@@ -106,11 +106,12 @@ pub(crate) fn test(args: &[String]) -> Result<(), String> {
     })
 }
 
-/// Starts the services and runs a benchmark against the reference implementation: of the server if that is the
-/// first argument, else of bulk writes.
+/// Starts the services and runs a benchmark: of the server or of the publication service if that is the first
+/// argument, else of bulk writes, against the reference implementation.
 pub(crate) fn bench(args: &[String]) -> Result<(), String> {
     let (package, bench, args) = match args {
         [first, rest @ ..] if first == "server" => ("butler-server", "load", rest),
+        [first, rest @ ..] if first == "pps" => ("butler-pps", "pps", rest),
         all => ("butler-tests", "peer", all),
     };
     let services = Services::start()?;

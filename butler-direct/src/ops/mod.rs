@@ -7,6 +7,7 @@ pub mod existence;
 pub mod export;
 pub mod get;
 pub mod import;
+pub mod in_place;
 pub mod ingest;
 pub mod prune;
 pub mod put;

@@ -1,11 +1,11 @@
 //! Removing datasets and runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use butler_core::collections::{CollectionType, CollectionWildcard};
 use butler_core::datasets::{DatasetId, DatasetRef};
 use butler_core::error::{Error, Result};
-use butler_core::progress::Progress;
+use butler_core::progress::{NoProgress, Progress};
 use butler_core::registry::{CollectionQuery, Registry};
 
 use crate::butler::DirectButler;
@@ -93,6 +93,40 @@ impl DirectButler {
         }
         progress.finish();
         Ok(())
+    }
+
+    /// Removes datasets by their IDs, in a way that can be repeated until it is done: what is gone
+    /// already is passed over, and files that an earlier attempt left in the trash are deleted.
+    /// Returns the datasets of which files are still there: somebody else is deleting them, or they
+    /// cannot be deleted now.
+    ///
+    /// # Errors
+    /// As for [`prune_datasets`](Self::prune_datasets).
+    pub async fn prune_ids(&self, ids: &[DatasetId], how: &Prune) -> Result<HashSet<DatasetId>> {
+        self.require_writeable()?;
+        let known = self.registry().datasets(ids).await?;
+        let known: Vec<DatasetRef> = known.into_values().collect();
+        self.prune_datasets(&known, how, &NoProgress).await?;
+        let mut left = self.in_trash(ids).await?;
+        if left.is_empty() {
+            return Ok(left);
+        }
+        for name in self.datastore().roots().keys() {
+            self.registry().end_old_claims(name).await?;
+        }
+        let again: Vec<DatasetId> = left.into_iter().collect();
+        self.datastore().empty_trash(Some(&again), false).await?;
+        left = self.in_trash(&again).await?;
+        Ok(left)
+    }
+
+    /// Which of the datasets are in the trash of any datastore.
+    async fn in_trash(&self, ids: &[DatasetId]) -> Result<HashSet<DatasetId>> {
+        let mut found = HashSet::new();
+        for name in self.datastore().roots().keys() {
+            found.extend(self.registry().in_trash(name, ids).await?);
+        }
+        Ok(found)
     }
 
     /// Deletes the files of all datasets in the trash. Returns the URIs of those that were removed

@@ -131,7 +131,7 @@ impl DirectButler {
     }
 
     /// The datasets in this repository's universe.
-    fn conform(&self, datasets: &[DatasetRef]) -> Result<Vec<DatasetRef>> {
+    pub(super) fn conform(&self, datasets: &[DatasetRef]) -> Result<Vec<DatasetRef>> {
         let mut types: HashMap<Arc<str>, Arc<DatasetType>> = HashMap::new();
         datasets
             .iter()
@@ -233,7 +233,7 @@ fn lacking_records(error: Error) -> Error {
 }
 
 /// The documentation of the runs of datasets.
-async fn run_docs(
+pub(super) async fn run_docs(
     source: &dyn TransferSource,
     datasets: &[DatasetRef],
 ) -> Result<HashMap<String, String>> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use butler_core::collections::{
@@ -26,6 +27,7 @@ use super::datasets::find::Search;
 use super::overrides::DatasetTypeOverrides;
 use super::summaries::SummaryRecord;
 use super::transaction::RegistryTransaction;
+use super::trash::CLAIM_LASTS;
 use super::versions::SchemaVersions;
 use super::{attributes, tables};
 use crate::db::{Access, Database, Session};
@@ -41,6 +43,7 @@ const ATTEMPTS: usize = 3;
 pub struct SqlRegistry {
     context: Arc<Context>,
     storage_classes: Arc<StorageClassRegistry>,
+    trash_claim: Duration,
 }
 
 impl SqlRegistry {
@@ -105,6 +108,7 @@ impl SqlRegistry {
         Ok(Self {
             context,
             storage_classes,
+            trash_claim: CLAIM_LASTS,
         })
     }
 
@@ -138,7 +142,24 @@ impl SqlRegistry {
         Ok(Self {
             context,
             storage_classes,
+            trash_claim: CLAIM_LASTS,
         })
+    }
+
+    /// The same registry for a client that, should it be killed while it deletes files, keeps others
+    /// from them no longer than this.
+    #[must_use]
+    pub fn with_trash_claim(self, lasts: Duration) -> Self {
+        Self {
+            trash_claim: lasts,
+            ..self
+        }
+    }
+
+    /// How long claims on trash hold that their owners do not end.
+    #[must_use]
+    pub fn trash_claim(&self) -> Duration {
+        self.trash_claim
     }
 
     /// The same registry for a client that knows dataset types by other names or storage classes

@@ -27,7 +27,7 @@ use crate::db::{Dialect, Param, Session};
 const BATCH: usize = 20_000;
 
 /// How long a claim holds if its owner does not end it: far longer than deleting takes.
-const CLAIM_LASTS: Duration = Duration::from_secs(60 * 60);
+pub const CLAIM_LASTS: Duration = Duration::from_secs(60 * 60);
 
 /// The longest name of a datastore that is part of names of claims as it is; there is room for 256
 /// characters in the column.

@@ -39,7 +39,7 @@ impl From<crate::settings::SettingsError> for Failure {
 }
 
 /// Writes lines to standard output. Whoever closed it has seen enough.
-#[allow(dead_code)]
+
 pub(crate) fn print(text: &str) -> Outcome {
     let mut stdout = io::stdout().lock();
     match stdout

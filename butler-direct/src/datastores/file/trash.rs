@@ -65,7 +65,7 @@ impl FileDatastore {
         removed: &mut Vec<String>,
     ) -> Result<()> {
         let shared = &self.shared;
-        let claim = TrashClaim::new(&shared.name);
+        let claim = TrashClaim::lasting(&shared.name, shared.registry.trash_claim());
         let claimed = shared.registry.claim_trash(&claim, ids).await?;
         if claimed.is_empty() {
             return Ok(());
