@@ -23,6 +23,7 @@ pub mod state;
 pub mod tasks;
 pub mod writer;
 
+mod backoff;
 mod cli;
 
 pub use cli::run;

@@ -12,7 +12,8 @@ use butler_direct::db::error::is_refused_value;
 use butler_direct::ops::records::GatheredRecords;
 
 use super::output::Output;
-use super::patience::{Interrupted, Patience};
+use super::patience::Patience;
+use crate::backoff::Interrupted;
 
 /// The files are in the datastore already, and the reference's writer does not record their sizes either: that
 /// would ask the object store for each of them.

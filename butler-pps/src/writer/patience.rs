@@ -1,42 +1,11 @@
 //! Waiting for what is out of reach.
 
-use std::time::Duration;
-
 use butler_core::error::Error;
 use tokio_util::sync::CancellationToken;
 
 use super::ingest::is_of_message;
 use super::metrics::WriterMetrics;
-
-/// The first pause between attempts; each is twice the one before.
-const SHORTEST: Duration = Duration::from_millis(500);
-
-/// The longest pause between attempts.
-const LONGEST: Duration = Duration::from_secs(30);
-
-/// The writer is to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Interrupted;
-
-/// Pauses that grow.
-#[derive(Debug)]
-pub(super) struct Backoff(Duration);
-
-impl Backoff {
-    pub(super) fn new() -> Self {
-        Self(SHORTEST)
-    }
-
-    /// Pauses, for longer each time.
-    pub(super) async fn pause(&mut self, stop: &CancellationToken) -> Result<(), Interrupted> {
-        let pause = self.0;
-        self.0 = LONGEST.min(self.0 * 2);
-        tokio::select! {
-            () = tokio::time::sleep(pause) => Ok(()),
-            () = stop.cancelled() => Err(Interrupted),
-        }
-    }
-}
+use crate::backoff::{Backoff, Interrupted};
 
 /// Makes attempts until the repository has decided. While it waits, no messages are received: they stay with the
 /// broker.

@@ -15,8 +15,9 @@ use super::health;
 use super::ingest::{Ingested, ingest};
 use super::metrics::Committed;
 use super::output::Output;
-use super::patience::{Backoff, Interrupted, Patience};
+use super::patience::Patience;
 use super::{WriterMetrics, WriterSettings};
+use crate::backoff::{Backoff, Interrupted};
 use crate::events::{BatchIngested, BatchIngestedType, PROMPT_PROCESSING, PromptProcessingOutput};
 use crate::kafka::{
     Batch, BatchLimits, CommitError, Consumer, DeadLetter, Isolation, KafkaFailure, KafkaSettings,

@@ -11,3 +11,8 @@ mod observatory;
 mod python;
 mod safety;
 mod state;
+#![allow(clippy::unwrap_used)]
+
+mod kafka;
+mod listening;
+mod writer;
