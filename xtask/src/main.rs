@@ -12,6 +12,7 @@ mod kafka;
 mod phase;
 mod postgres;
 mod process;
+mod readme;
 mod venv;
 mod workspace;
 
@@ -28,7 +29,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Set up Python, PostgreSQL and Kafka, then run `cargo test` with the given arguments.
+    /// Set up Python, PostgreSQL, Kafka and Chromium, then run `cargo test` with the given arguments.
     ///
     /// Tests the whole workspace unless a package is named: `cargo xtask test -p butler-core timespan`.
     Test {
@@ -51,6 +52,8 @@ enum Command {
     },
     /// Write `openapi/butler-server.json` anew from the server's code.
     Openapi,
+    /// Run the README's commands in an empty home directory.
+    Readme,
     /// Format, lints, documentation, licences: everything that must be clean before a change lands.
     Check,
 }
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Bench { args } => commands::bench(&args),
         Command::Env { command } => commands::env(&command),
         Command::Openapi => commands::openapi(),
+        Command::Readme => readme::check(),
         Command::Check => commands::check(),
     };
     match done {

@@ -39,14 +39,4 @@ impl Numbers {
     pub(super) fn normal(&mut self) -> f64 {
         (0..6).map(|_| self.unit()).sum::<f64>() * 2f64.sqrt() - 3.0 * 2f64.sqrt()
     }
-
-    /// The next of some things.
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss
-    )]
-    pub(super) fn choice<'t, T>(&mut self, things: &'t [T]) -> &'t T {
-        &things[(self.unit() * things.len() as f64) as usize]
-    }
 }

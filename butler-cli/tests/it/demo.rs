@@ -68,11 +68,6 @@ impl DemoServer {
         Self { child, page, guide }
     }
 
-    /// The address of the repository.
-    pub(crate) fn repository(&self) -> String {
-        format!("{}api/butler/repo/demo", self.page)
-    }
-
     /// The lines below a heading of the guide.
     fn lines(&self, heading: &str) -> String {
         let lines = self

@@ -5,6 +5,7 @@ mod browser;
 mod changing;
 mod comparing;
 mod demo;
+mod documents;
 mod failing;
 mod files;
 mod formats;

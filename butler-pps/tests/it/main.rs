@@ -5,14 +5,12 @@
 mod commands;
 mod faults;
 mod inputs;
+mod kafka;
 mod killing;
 mod lifecycle;
+mod listening;
 mod observatory;
 mod python;
 mod safety;
 mod state;
-#![allow(clippy::unwrap_used)]
-
-mod kafka;
-mod listening;
 mod writer;

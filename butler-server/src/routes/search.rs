@@ -40,6 +40,9 @@ pub(crate) struct SearchRequest {
     find_first: bool,
 }
 
+/// The `error_type` of a search without results, whose `detail` says why. It is not in the protocol.
+const NO_RESULTS: &str = "empty_query_result";
+
 const fn yes() -> bool {
     true
 }
@@ -89,7 +92,10 @@ async fn search(repository: Arc<Repository>, request: SearchRequest) -> Result<P
             Some(page) => break page,
             None => {
                 let reasons = results.explain_no_results(true).await?;
-                return Err(Error::EmptyQueryResult(reasons));
+                return Err(Error::UnknownUserError {
+                    error_type: NO_RESULTS.to_owned(),
+                    detail: reasons.join(" "),
+                });
             }
         }
     };

@@ -38,10 +38,10 @@ const chooseRepository = kindly(async (name) => {
   notify(null);
   repository = name;
   document.title = `${name} · Butler`;
-  const roots = await showCollections(name, byId("collection-pattern").value, chooseCollection);
-  if (!byId("in").value && roots.length > 0) {
-    const chains = [...document.querySelectorAll("#tree .pick")].map((button) => button.dataset.collection);
-    byId("in").value = (chains.find((chain) => WELCOME.test(chain)) ?? roots[0].name);
+  const found = await showCollections(name, byId("collection-pattern").value, chooseCollection);
+  if (!byId("in").value && found.length > 0) {
+    const welcome = found.find((info) => info.type === 3 && WELCOME.test(info.name)) ?? found[0];
+    byId("in").value = welcome.name;
   }
   await collectionsChanged();
 });

@@ -6,7 +6,7 @@ import { byId, count, make, plural } from "./dom.js";
 /** How many collections are listed at most; a pattern finds others. */
 const MOST = 300;
 
-/** Lists the collections that match a pattern as a tree; those inside a chain are below it. */
+/** Lists the collections that match a pattern as a tree; those inside a chain are below it. Returns all, roots first. */
 export async function showCollections(repository, pattern, onPick) {
   const tree = byId("tree");
   tree.setAttribute("aria-busy", "true");
@@ -24,7 +24,7 @@ export async function showCollections(repository, pattern, onPick) {
       ...(roots.length > MOST ? [make("p", { class: "hint" }, `and ${count(roots.length - MOST)} more; filter them above`)] : []),
       ...(roots.length === 0 ? [make("p", { class: "hint" }, "No collection has such a name.")] : []),
     );
-    return roots;
+    return [...roots, ...found.filter((info) => !isRoot(info))];
   } finally {
     tree.setAttribute("aria-busy", "false");
   }

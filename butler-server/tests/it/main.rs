@@ -14,3 +14,4 @@ mod queries;
 mod serving;
 mod support;
 mod tokens;
+mod web;
