@@ -8,6 +8,7 @@
 
 pub mod app;
 pub mod auth;
+pub mod cli;
 pub mod error;
 mod extract;
 pub mod file_urls;

@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask test`, `cargo xtask bench`, `cargo xtask check`.
+//! Developer commands: `cargo xtask test`, `cargo xtask bench`, `cargo xtask dist`, `cargo xtask check`.
 //!
 //! Each command does its own set-up and leaves nothing running. See the [`commands`] for what each does,
 //! [`postgres`], [`kafka`] and [`venv`] for the services that the tests need.
@@ -8,15 +8,19 @@
 mod apt;
 mod browser;
 mod commands;
+mod deny;
+mod dist;
 mod kafka;
 mod phase;
 mod postgres;
 mod process;
 mod readme;
+mod tools;
 mod venv;
 mod workspace;
 
 use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Developer commands of the Butler workspace.
@@ -54,7 +58,16 @@ enum Command {
     Openapi,
     /// Run the README's commands in an empty home directory.
     Readme,
-    /// Format, lints, documentation, licences: everything that must be clean before a change lands.
+    /// Build the programs and pack them, with documentation, charts and units, into an archive that two runs make alike.
+    Dist {
+        /// Where the archive goes.
+        #[arg(long, value_name = "DIR", default_value = "dist")]
+        output: PathBuf,
+        /// Pack the programs of this directory instead of building them.
+        #[arg(long, value_name = "DIR")]
+        programs: Option<PathBuf>,
+    },
+    /// Format, lints, documentation, dependencies: everything that must be clean before a change lands, the quickest first.
     Check,
 }
 
@@ -65,6 +78,7 @@ fn main() -> ExitCode {
         Command::Env { command } => commands::env(&command),
         Command::Openapi => commands::openapi(),
         Command::Readme => readme::check(),
+        Command::Dist { output, programs } => commands::dist(output, programs),
         Command::Check => commands::check(),
     };
     match done {
