@@ -106,9 +106,13 @@ impl From<Error> for Failure {
 fn without_pointer(message: &str) -> &str {
     let mut lines = message.rsplitn(3, '\n');
     match (lines.next(), lines.next(), lines.next()) {
-        (Some(pointer), Some(_), Some(message)) if pointer.trim() == "^" => message,
+        (Some(pointer), Some(_), Some(message)) if is_pointer(pointer) => message,
         _ => message,
     }
+}
+
+fn is_pointer(line: &str) -> bool {
+    line.ends_with('^') && line.chars().all(|mark| [' ', '^'].contains(&mark))
 }
 
 /// What helps against an error.

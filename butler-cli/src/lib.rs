@@ -8,6 +8,7 @@
 mod cli;
 mod commands;
 mod confirm;
+mod demo;
 mod failure;
 mod ingest_table;
 mod logging;
@@ -47,7 +48,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let bars = Bars::new(cli.progress.get());
-    logging::start(&cli.logging, &bars);
+    if let Err(failure) = logging::start(&cli.logging, &bars) {
+        return failure.report();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

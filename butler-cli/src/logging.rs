@@ -1,16 +1,22 @@
-//! Log messages on standard error, in the manner of a command line.
+//! Log messages on standard error, in the manner of a command line, and in files.
 
 use std::fmt;
+use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use clap::{Args, ValueEnum};
 use console::Style;
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry};
 
+use crate::failure::{Failure, Outcome};
 use crate::progress::Bars;
 
 /// What is logged, and how.
@@ -26,6 +32,19 @@ pub(crate) struct Logging {
     /// Show the time and the component of log messages.
     #[arg(long, global = true)]
     long_log: bool,
+
+    /// Also append log messages to this file, as JSON lines if it ends in .json; may be given several
+    /// times
+    #[arg(long, value_name = "FILE", global = true)]
+    log_file: Vec<PathBuf>,
+
+    /// Show log messages (the default)
+    #[arg(long, overrides_with = "no_log_tty", global = true, hide = true)]
+    log_tty: bool,
+
+    /// Show no log messages
+    #[arg(long, overrides_with = "log_tty", global = true)]
+    no_log_tty: bool,
 }
 
 /// The levels of the reference, whose names differ from those of `tracing`.
@@ -66,20 +85,46 @@ fn directive(text: &str) -> Result<String, String> {
     Ok(component.map_or(level.to_owned(), |component| format!("{component}={level}")))
 }
 
+/// Where log messages go.
+type Sink = Box<dyn Layer<Registry> + Send + Sync>;
+
 /// Starts logging for the rest of the process.
-pub(crate) fn start(options: &Logging, bars: &Bars) {
+pub(crate) fn start(options: &Logging, bars: &Bars) -> Outcome {
+    let mut sinks: Vec<Sink> = Vec::new();
+    if !options.no_log_tty {
+        let terminal = tracing_subscriber::fmt::layer()
+            .with_ansi(console::colors_enabled_stderr())
+            .with_writer(BesideBars(bars.clone()));
+        sinks.push(match options.long_log {
+            true => terminal.boxed(),
+            false => terminal.event_format(Short).boxed(),
+        });
+    }
+    for path in &options.log_file {
+        sinks.push(file(path)?);
+    }
     let mut directives = vec!["warn".to_owned()];
     directives.extend(options.log_level.iter().cloned());
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(directives.join(",")))
-        .with_ansi(console::colors_enabled_stderr())
-        .with_writer(BesideBars(bars.clone()));
+    let filter = EnvFilter::new(directives.join(","));
     // It fails only if a subscriber is there already, which then serves.
-    let _ = if options.long_log {
-        builder.try_init()
-    } else {
-        builder.event_format(Short).try_init()
-    };
+    let _ = tracing_subscriber::registry()
+        .with(sinks)
+        .with(filter)
+        .try_init();
+    Ok(())
+}
+
+/// A file that messages are appended to.
+fn file(path: &Path) -> Outcome<Sink> {
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    let opened = opened.map_err(|error| Failure::writing(Some(path), &error))?;
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(Mutex::new(opened));
+    Ok(match path.extension().is_some_and(|end| end == "json") {
+        true => layer.json().boxed(),
+        false => layer.boxed(),
+    })
 }
 
 /// `warning: what there is to say`.

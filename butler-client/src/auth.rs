@@ -1,10 +1,12 @@
 //! Who the user is: access tokens, where they come from, and who is given them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use butler_core::environment::Environment;
 use butler_core::wire::FileAuthentication;
 use butler_core::{Error, Result};
+use reqwest::StatusCode;
 use reqwest::header::HeaderValue;
 use url::Url;
 
@@ -63,6 +65,8 @@ impl AuthenticationMode {
 pub struct Credentials {
     mode: AuthenticationMode,
     bearer: Option<HeaderValue>,
+    /// What to say if the server wants a token and there is none.
+    missing: Option<Arc<str>>,
 }
 
 impl fmt::Debug for Credentials {
@@ -94,22 +98,29 @@ impl Credentials {
         Ok(Self {
             mode,
             bearer: Some(bearer),
+            missing: None,
         })
     }
 
     /// No token, for servers that let everybody in.
     #[must_use]
     pub const fn anonymous(mode: AuthenticationMode) -> Self {
-        Self { mode, bearer: None }
+        Self {
+            mode,
+            bearer: None,
+            missing: None,
+        }
     }
 
     /// Looks for a token in the environment. In the mode of the Rubin Science Platform that is
     /// `BUTLER_RUBIN_ACCESS_TOKEN`, which is sent to any server, or else `ACCESS_TOKEN`, which is
     /// sent only to servers that are known to belong to the platform; in that of the CADC it is
-    /// `CADC_TOKEN`, for servers of the CADC. Mirrors the reference's authentication providers.
+    /// `CADC_TOKEN`, for servers of the CADC. Mirrors the reference's authentication providers, but
+    /// that a server of the platform is asked without a token if there is none: it may let everybody
+    /// in. If it does not, the error says which variables were looked at.
     ///
     /// # Errors
-    /// [`Error::Configuration`] if there is none for this server.
+    /// [`Error::Configuration`] if a token cannot be sent, or there is none for a server of the CADC.
     pub fn from_environment(
         mode: AuthenticationMode,
         server: &Url,
@@ -130,10 +141,24 @@ impl Credentials {
                 Some(hosts) => format!("{variable} (for {} only)", hosts.join(", ")),
             });
         }
-        Err(Error::Configuration(format!(
+        let missing = format!(
             "no access token for the Butler server at {host} was found in the environment; set {}",
             hints.join(" or ")
-        )))
+        );
+        match mode {
+            AuthenticationMode::RubinSciencePlatform => Ok(Self {
+                missing: Some(missing.into()),
+                ..Self::anonymous(mode)
+            }),
+            AuthenticationMode::Cadc => Err(Error::Configuration(missing)),
+        }
+    }
+
+    /// Why there is no token, if the server has just refused a request without one.
+    pub(crate) fn refusal(&self, status: StatusCode) -> Option<Error> {
+        let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status);
+        let missing = self.missing.as_ref().filter(|_| refused)?;
+        Some(Error::Configuration(missing.to_string()))
     }
 
     /// What goes along with requests to the server.
@@ -242,14 +267,20 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_token_is_an_error_that_names_the_variables() {
-        let error = Credentials::from_environment(
-            RSP,
-            &Url::parse("https://example.org").unwrap(),
-            &Environment::fixed::<&str, &str>([]),
-        );
-        let text = error.unwrap_err().to_string();
+    fn who_is_refused_without_a_token_is_told_the_variables() {
+        let nothing = Environment::fixed::<&str, &str>([]);
+        let server = Url::parse("https://example.org").unwrap();
+        let found = Credentials::from_environment(RSP, &server, &nothing).unwrap();
+        assert!(found.for_server().is_none());
+        assert!(found.refusal(StatusCode::NOT_FOUND).is_none());
+        let text = found.refusal(StatusCode::UNAUTHORIZED).unwrap().to_string();
         assert!(text.contains("BUTLER_RUBIN_ACCESS_TOKEN") && text.contains("example.org"));
+        let given = Credentials::from_token(RSP, "token").unwrap();
+        assert!(given.refusal(StatusCode::UNAUTHORIZED).is_none());
+    }
+
+    #[test]
+    fn unusable_tokens_are_refused() {
         assert!(Credentials::from_token(RSP, "two\nlines").is_err());
     }
 }

@@ -198,6 +198,9 @@ impl Connection {
                 tokio::time::sleep(pause).await;
                 continue;
             }
+            if let Some(error) = self.credentials().refusal(status) {
+                return Err(error);
+            }
             let body = response.bytes().await.unwrap_or_default();
             return Err(failure::of_answer(status, &body, &request.id));
         }

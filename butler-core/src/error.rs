@@ -135,6 +135,14 @@ pub enum Error {
         /// The driver's error.
         source: BoxError,
     },
+    /// The database cannot be reached, is too busy or took too long. The same may work later.
+    #[error("database: {context}: {source}")]
+    Unavailable {
+        /// What was being done.
+        context: String,
+        /// The driver's error.
+        source: BoxError,
+    },
     /// An object store or file system refused an operation.
     #[error("storage: {context}: {source}")]
     Storage {

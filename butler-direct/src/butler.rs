@@ -12,7 +12,7 @@ use butler_core::storage_class::StorageClassRegistry;
 
 use crate::config::{ButlerConfig, ButlerKind, ConfigReader, DatabaseUrl};
 use crate::datastores::{SharedDatastore, open_datastore};
-use crate::db::{Access, ConnectOptions, Database, Location};
+use crate::db::{ACQUIRE_TIMEOUT, Access, ConnectOptions, Database, Location};
 use crate::registry::trash::CLAIM_LASTS;
 use crate::registry::{DatasetTypeOverrides, SqlRegistry};
 use crate::resource::{ResourcePath, Resources};
@@ -40,7 +40,9 @@ pub struct OpenOptions {
     pub resources: Option<Resources>,
     /// The most connections to the database that may be open at once.
     pub max_connections: u32,
-    /// How long PostgreSQL may take for one statement; as the server is set up, if unset.
+    /// How long a caller waits for a connection to the database before it gives up.
+    pub acquire_timeout: Duration,
+    /// How long the database may take; see [`ConnectOptions::statement_timeout`].
     pub statement_timeout: Option<Duration>,
     /// How long others wait for the files that this one is deleting, should it be killed; longer than
     /// deleting a few thousand files takes.
@@ -58,6 +60,7 @@ impl Default for OpenOptions {
             search_path: Vec::new(),
             resources: None,
             max_connections: 8,
+            acquire_timeout: ACQUIRE_TIMEOUT,
             statement_timeout: None,
             trash_claim: CLAIM_LASTS,
         }
@@ -71,6 +74,19 @@ impl OpenOptions {
             writeable: true,
             ..Self::default()
         }
+    }
+
+    fn connection(&self, config: &ButlerConfig) -> Result<ConnectOptions> {
+        let access = match self.writeable {
+            true => Access::ReadWrite,
+            false => Access::ReadOnly,
+        };
+        Ok(ConnectOptions {
+            namespace: config.namespace()?,
+            acquire_timeout: self.acquire_timeout,
+            statement_timeout: self.statement_timeout,
+            ..ConnectOptions::new(access, self.max_connections)
+        })
     }
 
     /// The same with collections to search by default.
@@ -108,8 +124,8 @@ impl DirectButler {
     /// # Errors
     /// [`Error::FileNotFound`] if there is no configuration; [`Error::Configuration`] if it is
     /// malformed, or is that of a repository behind a server; [`Error::UnsupportedVersion`] if the
-    /// repository is of a version that cannot be handled; [`Error::Database`] if the database
-    /// cannot be reached.
+    /// repository is of a version that cannot be handled; [`Error::Unavailable`] if the database
+    /// cannot be reached, [`Error::Database`] if it refuses.
     ///
     /// A repository with an ObsCore table, which the reference's `obscore` manager keeps up with the
     /// datasets, can be read; opening it for writing is [`Error::UnsupportedVersion`].
@@ -131,11 +147,6 @@ impl DirectButler {
                 "the repository is behind a Butler server; it cannot be opened directly".to_owned(),
             ));
         }
-        let access = if options.writeable {
-            Access::ReadWrite
-        } else {
-            Access::ReadOnly
-        };
         if let DatabaseUrl::SqliteFile(path) = config.database_url()?
             && !path.exists()
         {
@@ -144,12 +155,7 @@ impl DirectButler {
                 path.display()
             )));
         }
-        let connection = ConnectOptions {
-            namespace: config.namespace()?,
-            statement_timeout: options.statement_timeout,
-            ..ConnectOptions::new(access, options.max_connections)
-        };
-        let database = connect(&config, &connection).await?;
+        let database = connect(&config, &options.connection(&config)?).await?;
         let overrides = DatasetTypeOverrides::from_config(config.config())?;
         let registry = SqlRegistry::open(database, storage_classes(&config)?)
             .await?
@@ -197,6 +203,21 @@ impl DirectButler {
         let defaults = ButlerDefaults::resolve(&self.registry, options).await?;
         Ok(Self {
             defaults: Arc::new(defaults),
+            ..self.clone()
+        })
+    }
+
+    /// The same repository, for reading, whose registry has connections of its own, with the limits
+    /// of these options. None is opened before it is needed. The datastore is shared.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`].
+    pub fn beside(&self, options: &OpenOptions) -> Result<Self> {
+        let connection = options.connection(&self.config)?;
+        let database = self.registry.database();
+        let database = database.beside(&location(&self.config)?, &connection)?;
+        Ok(Self {
+            registry: self.registry.clone().with_database(database),
             ..self.clone()
         })
     }
@@ -291,12 +312,15 @@ impl DirectButler {
 
 /// Connects to the database that a configuration names.
 pub(crate) async fn connect(config: &ButlerConfig, options: &ConnectOptions) -> Result<Database> {
-    let location = match config.database_url()? {
+    Database::connect_with(&location(config)?, options).await
+}
+
+fn location(config: &ButlerConfig) -> Result<Location> {
+    Ok(match config.database_url()? {
         DatabaseUrl::SqliteFile(path) => Location::SqliteFile(path),
         DatabaseUrl::SqliteMemory => Location::SqliteMemory,
         DatabaseUrl::Postgres(url) => Location::Postgres(url.to_connection_string()),
-    };
-    Database::connect_with(&location, options).await
+    })
 }
 
 /// The storage classes that a configuration defines.

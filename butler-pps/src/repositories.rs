@@ -118,6 +118,18 @@ impl Repositories {
         }
     }
 
+    /// As [`get`](Self::get), making sure that the database answers. Tasks do so before they take a
+    /// worker up, which would otherwise wait in vain, and keep other tasks waiting.
+    ///
+    /// # Errors
+    /// As for [`get`](Self::get); the database does not answer.
+    pub async fn get_live(&self, name: RepositoryName) -> Result<DirectButler> {
+        let butler = self.get(name).await?;
+        let mut session = butler.registry().database().read().await?;
+        session.fetch_all("SELECT 1", &[]).await?;
+        Ok(butler)
+    }
+
     async fn open(&self, uri: &str) -> Result<DirectButler> {
         let mut options = OpenOptions {
             // The default collections play no part.

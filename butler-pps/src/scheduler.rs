@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use butler_core::error::Result;
+use futures::future::BoxFuture;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +41,10 @@ impl Default for Schedule {
     }
 }
 
+/// Something else that the active instance does until it is told to stop: an input that is listened
+/// to, a web app.
+pub type Companion = Box<dyn FnOnce(CancellationToken) -> BoxFuture<'static, Result<()>> + Send>;
+
 /// Waits until this is the only instance that is at work; none if it is to stop before.
 ///
 /// # Errors
@@ -65,15 +70,17 @@ pub async fn become_active(
     }
 }
 
-/// Runs all tasks until told to stop. What they are at is finished first.
+/// Runs all tasks, and companions beside them, until told to stop. What they are at is finished first.
 ///
 /// # Errors
-/// [`Error::Interrupted`](butler_core::Error::Interrupted) if the lock is lost.
+/// [`Error::Interrupted`](butler_core::Error::Interrupted) if the lock is lost; what a companion
+/// fails with. All others are stopped then.
 pub async fn run(
     runner: &Runner,
     register: RegisterTask,
     lock: Arc<InstanceLock>,
     schedule: Schedule,
+    companions: Vec<Companion>,
     stop: CancellationToken,
 ) -> Result<()> {
     // Whoever ends first, be it by a lost lock, ends all.
@@ -94,6 +101,9 @@ pub async fn run(
             }
             Ok(())
         });
+    }
+    for companion in companions {
+        tasks.spawn(companion(all.clone()));
     }
     let watched = all.clone();
     tasks.spawn(async move { watch(&lock, &watched).await });
@@ -135,12 +145,13 @@ async fn repeat<F, R>(
     let mut failures = 0;
     while !stop.is_cancelled() {
         let outcome = once(runner, step, schedule, &run, failures).await;
+        let paused = matches!(outcome, Ok(Pause::Commanded));
         let pause = match outcome {
             Ok(Pause::None) => {
                 failures = 0;
                 continue;
             }
-            Ok(Pause::Usual) => {
+            Ok(Pause::Usual | Pause::Commanded) => {
                 failures = 0;
                 runner.clock().real(schedule.interval)
             }
@@ -154,7 +165,7 @@ async fn repeat<F, R>(
                 longer(failures)
             }
         };
-        rest(runner.state(), step, pause, stop).await;
+        rest(runner.state(), step, pause, paused, stop).await;
     }
 }
 
@@ -163,6 +174,8 @@ enum Pause {
     /// There is more to do.
     None,
     Usual,
+    /// Somebody has paused the task.
+    Commanded,
     Longer(Duration),
 }
 
@@ -180,7 +193,7 @@ where
 {
     let (state, clock) = (runner.state(), runner.clock());
     if state.task(step.name()).await?.paused {
-        return Ok(Pause::Usual);
+        return Ok(Pause::Commanded);
     }
     state.start_run(step.name(), clock.now()).await?;
     let report = match run().await {
@@ -205,7 +218,7 @@ where
     }
     let wait = match pause {
         Pause::None => Duration::ZERO,
-        Pause::Usual => schedule.interval,
+        Pause::Usual | Pause::Commanded => schedule.interval,
         Pause::Longer(pause) => pause,
     };
     let now = clock.now();
@@ -220,8 +233,8 @@ fn longer(failures: u32) -> Duration {
         .min(LONGEST_PAUSE)
 }
 
-/// Waits, but not longer than until somebody asks for a run.
-async fn rest(state: &State, step: Step, pause: Duration, stop: &CancellationToken) {
+/// Waits, but not longer than until somebody asks for a run, or lets a paused task go on.
+async fn rest(state: &State, step: Step, pause: Duration, paused: bool, stop: &CancellationToken) {
     let until = tokio::time::Instant::now() + pause;
     loop {
         let left = until.saturating_duration_since(tokio::time::Instant::now());
@@ -233,7 +246,7 @@ async fn rest(state: &State, step: Step, pause: Duration, stop: &CancellationTok
             () = tokio::time::sleep(left.min(LOOK)) => {}
         }
         match state.task(step.name()).await {
-            Ok(task) if task.requested.is_some() && !task.paused => return,
+            Ok(task) if !task.paused && (paused || task.requested.is_some()) => return,
             Ok(_) => {}
             // The next run will say so.
             Err(error) => tracing::debug!(task = %step, %error, "cannot look for requests"),

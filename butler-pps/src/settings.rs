@@ -75,6 +75,7 @@ pub struct Options {
     #[serde(skip)]
     pub config: Option<PathBuf>,
 
+    /// Where the state database is.
     #[command(flatten)]
     #[serde(flatten)]
     pub state: StateOptions,

@@ -13,7 +13,7 @@ use crate::auth::Authenticator;
 use crate::file_urls::FileUrls;
 use crate::limits::QueryLimits;
 use crate::observability::metrics::Metrics;
-use crate::repositories::Repository;
+use crate::repositories::Served;
 use crate::settings::Settings;
 
 /// The server: settings, repositories and what keeps order. Clones share everything.
@@ -28,7 +28,7 @@ pub struct Shared {
     /// The settings.
     pub settings: Settings,
     /// The repositories by label.
-    pub repositories: BTreeMap<String, Arc<Repository>>,
+    pub repositories: BTreeMap<String, Arc<Served>>,
     /// Who may do what.
     pub authenticator: Authenticator,
     /// How many queries stream.
@@ -50,22 +50,22 @@ impl Deref for App {
 }
 
 impl App {
-    /// Opens all repositories.
+    /// Opens all repositories. One whose database does not answer is opened later.
     ///
     /// # Errors
-    /// A repository cannot be opened; the message names it.
+    /// A repository can never be opened as it is; the message names it.
     pub async fn open(settings: Settings) -> Result<Self> {
         let repositories = try_join_all(settings.repositories.iter().map(|(name, given)| {
             let settings = &settings;
             async move {
-                let opened = Repository::open(name, given, settings).await;
+                let opened = Served::open(name, given, settings).await;
                 let opened = opened.map_err(|error| {
                     Error::Configuration(format!(
                         "repository '{name}' ({}): {error}",
                         given.config_uri
                     ))
                 });
-                Ok::<_, Error>((name.clone(), Arc::new(opened?)))
+                Ok::<_, Error>((name.clone(), opened?))
             }
         }));
         let (repositories, authenticator) =

@@ -18,7 +18,7 @@ pub enum ApiError {
     /// A mistake of the user that the protocol has a name for: 422.
     User(ErrorResponse),
     /// A request that is not what the protocol says: 422, in the form of FastAPI.
-    Malformed(Box<Complaint>),
+    Malformed(Vec<Complaint>),
     /// Any other refusal, with what the client may do about it.
     Refused {
         /// The status.
@@ -28,9 +28,15 @@ pub enum ApiError {
         /// A header that goes with the status.
         header: Option<(header::HeaderName, HeaderValue)>,
     },
+    /// The database is gone, too busy or too slow, which may pass: 503.
+    Unavailable(Error),
     /// A fault of the server, of which the client is told nothing: 500.
     Internal(Error),
 }
+
+/// What a client is told of a database that does not answer.
+pub(crate) const UNAVAILABLE: &str =
+    "The repository's database does not answer, is too busy or takes too long. Try again later.";
 
 /// What is wrong with a part of a request.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
@@ -47,7 +53,7 @@ pub struct Complaint {
     pub input: Value,
 }
 
-/// Kept with a response of status 500, for the log.
+/// Kept with a response of status 500 or 503, for the log.
 #[derive(Debug, Clone)]
 pub struct Fault(pub Arc<Error>);
 
@@ -66,6 +72,11 @@ impl ApiError {
         Self::refused(StatusCode::NOT_FOUND, detail)
     }
 
+    /// The refusal of a request for a repository that is not open yet: 503.
+    pub fn closed() -> Self {
+        Self::refused(StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE)
+    }
+
     /// A refusal for now, with the seconds after which to try again.
     pub fn try_again(status: StatusCode, seconds: u64, detail: impl Into<String>) -> Self {
         Self::Refused {
@@ -82,12 +93,12 @@ impl ApiError {
         msg: impl Into<String>,
         input: impl Into<Value>,
     ) -> Self {
-        Self::Malformed(Box::new(Complaint {
+        Self::Malformed(vec![Complaint {
             kind,
             loc: loc.into_iter().map(Into::into).collect(),
             msg: msg.into(),
             input: input.into(),
-        }))
+        }])
     }
 }
 
@@ -104,7 +115,10 @@ impl From<Error> for ApiError {
                 detail: error.to_string(),
             });
         }
-        Self::Internal(error)
+        match error {
+            Error::Unavailable { .. } => Self::Unavailable(error),
+            error => Self::Internal(error),
+        }
     }
 }
 
@@ -112,8 +126,8 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match self {
             Self::User(body) => (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response(),
-            Self::Malformed(complaint) => {
-                let body = json!({ "detail": [complaint] });
+            Self::Malformed(complaints) => {
+                let body = json!({ "detail": complaints });
                 (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()
             }
             Self::Refused {
@@ -127,13 +141,15 @@ impl IntoResponse for ApiError {
                 }
                 response
             }
-            Self::Internal(error) => {
-                let mut response = internal_error();
-                response.extensions_mut().insert(Fault(Arc::new(error)));
-                response
-            }
+            Self::Unavailable(error) => with_fault(Self::closed().into_response(), error),
+            Self::Internal(error) => with_fault(internal_error(), error),
         }
     }
+}
+
+fn with_fault(mut response: Response, error: Error) -> Response {
+    response.extensions_mut().insert(Fault(Arc::new(error)));
+    response
 }
 
 /// The response that tells nothing.
@@ -151,6 +167,17 @@ mod tests {
         let error = Error::database("reading passwords", "connection reset");
         let response = ApiError::from(error).into_response();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(response.extensions().get::<Fault>().is_some());
+    }
+
+    #[test]
+    fn of_a_database_that_is_gone_the_client_is_told_to_come_back() {
+        let error = Error::Unavailable {
+            context: "reading passwords".to_owned(),
+            source: "connection reset".into(),
+        };
+        let response = ApiError::from(error).into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(response.extensions().get::<Fault>().is_some());
     }
 

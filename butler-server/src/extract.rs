@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::response::IntoResponse as _;
+use butler_core::dimensions::DimensionUniverse;
+use butler_core::error::Result;
 use http::request::Parts;
 use http::{StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -16,12 +18,10 @@ use crate::auth::User;
 use crate::error::{ApiError, ApiResult};
 use crate::observability::context::RequestContext;
 use crate::repositories::Repository;
+use crate::shape::{Shaped, refusal};
 
 /// The most bytes of a request that is no query.
 const MAX_BYTES: usize = 1 << 20;
-
-/// How long a client may take to send a request's body.
-const BODY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// The repository of a request whose sender may use it.
 #[derive(Debug)]
@@ -35,19 +35,17 @@ impl FromRequestParts<App> for Access {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> ApiResult<Self> {
         let label = path_parameter(parts, app, "repository").await?;
-        let repository = app.repositories.get(&label);
-        let groups = repository.map(|found| found.groups.as_slice());
+        let served = app.repositories.get(&label);
+        let groups = served.map(|found| found.groups.as_slice());
         let authorized = app.authenticator.authorize(&parts.headers, &label, groups);
         let user = authorized.await?;
         if let Some(context) = parts.extensions.get::<RequestContext>() {
             context.set_user(&user);
         }
-        let repository = repository
-            .ok_or_else(|| ApiError::not_found(format!("Unknown repository '{label}'")))?;
-        Ok(Self {
-            repository: Arc::clone(repository),
-            user,
-        })
+        let served =
+            served.ok_or_else(|| ApiError::not_found(format!("Unknown repository '{label}'")))?;
+        let repository = Arc::clone(served.repository().ok_or_else(ApiError::closed)?);
+        Ok(Self { repository, user })
     }
 }
 
@@ -152,34 +150,46 @@ impl Params {
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
 
-impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
+impl<T: DeserializeOwned + Shaped> FromRequest<App> for Body<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &App) -> ApiResult<Self> {
-        let bytes = collect(request, MAX_BYTES).await?;
-        serde_json::from_slice(&bytes)
-            .map(Self)
-            .map_err(|error| bad_json(&error))
+    async fn from_request(request: Request, app: &App) -> ApiResult<Self> {
+        let bytes = collect(request, MAX_BYTES, app).await?;
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
+            refusal(&bytes, &T::SHAPE, || {
+                ApiError::malformed("value_error", ["body"], error.to_string(), json!({}))
+            })
+        })
     }
 }
 
-/// The body of a query: JSON text, which is read with the repository's universe.
+/// The body of a query: JSON, which is read with the repository's universe.
 #[derive(Debug)]
-pub(crate) struct QueryBody(pub(crate) String);
+pub(crate) struct QueryBody(Vec<u8>);
+
+impl QueryBody {
+    /// Reads the query.
+    pub(crate) fn read<T: Shaped>(
+        self,
+        access: &Access,
+        read: impl Fn(&str, DimensionUniverse) -> Result<T>,
+    ) -> ApiResult<T> {
+        let universe = access.repository.lookups().universe();
+        let text = std::str::from_utf8(&self.0).unwrap_or_default();
+        read(text, universe).map_err(|error| refusal(&self.0, &T::SHAPE, || error.into()))
+    }
+}
 
 impl FromRequest<App> for QueryBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> ApiResult<Self> {
-        let bytes = collect(request, app.settings.max_query_bytes).await?;
-        String::from_utf8(bytes).map(Self).map_err(|_| {
-            let message = "JSON decode error: the text is not UTF-8";
-            ApiError::malformed("json_invalid", ["body"], message, json!({}))
-        })
+        let bytes = collect(request, app.settings.max_query_bytes, app).await?;
+        Ok(Self(bytes))
     }
 }
 
-async fn collect(request: Request, most: usize) -> ApiResult<Vec<u8>> {
+async fn collect(request: Request, most: usize, app: &App) -> ApiResult<Vec<u8>> {
     let too_large = || {
         let detail = format!("The request is too large; it may have {most} bytes at most");
         ApiError::refused(StatusCode::PAYLOAD_TOO_LARGE, detail)
@@ -190,7 +200,7 @@ async fn collect(request: Request, most: usize) -> ApiResult<Vec<u8>> {
         return Err(too_large());
     }
     let body = Limited::new(request.into_body(), most).collect();
-    match tokio::time::timeout(BODY_TIMEOUT, body).await {
+    match tokio::time::timeout(app.settings.body_timeout, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes().into()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(ApiError::refused(
@@ -201,21 +211,5 @@ async fn collect(request: Request, most: usize) -> ApiResult<Vec<u8>> {
             StatusCode::REQUEST_TIMEOUT,
             "The request's body did not arrive in time",
         )),
-    }
-}
-
-/// What is wrong with a body, in the words of FastAPI where it has some.
-fn bad_json(error: &serde_json::Error) -> ApiError {
-    let message = error.to_string();
-    if error.is_syntax() || error.is_eof() {
-        let message = format!("JSON decode error: {message}");
-        return ApiError::malformed("json_invalid", ["body"], message, json!({}));
-    }
-    let missing = message
-        .strip_prefix("missing field `")
-        .and_then(|rest| rest.split('`').next());
-    match missing {
-        Some(field) => ApiError::malformed("missing", ["body", field], "Field required", json!({})),
-        None => ApiError::malformed("value_error", ["body"], message, json!({})),
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod app;
 pub mod auth;
+pub mod cli;
 pub mod error;
 mod extract;
 pub mod file_urls;
@@ -19,4 +20,5 @@ pub mod router;
 mod routes;
 pub mod serve;
 pub mod settings;
+mod shape;
 mod streaming;

@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use butler_core::error::{Error, Result};
 use butler_server::app::App;
+use butler_server::cli::{Cli, Command};
 use butler_server::observability::setup;
 use butler_server::router::router;
-use butler_server::serve::serve;
-use butler_server::settings::{Options, Settings};
+use butler_server::serve::{ServeLimits, serve};
+use butler_server::settings::Settings;
 use clap::Parser as _;
 use tikv_jemallocator::Jemalloc;
 use tokio::net::TcpListener;
@@ -17,8 +18,8 @@ use tokio::signal::unix::{SignalKind, signal};
 static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
-    let options = match Options::try_parse() {
-        Ok(options) => options,
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
         Err(answer) if !answer.use_stderr() => {
             // Help or version.
             let printed = answer.print();
@@ -30,7 +31,11 @@ fn main() -> ExitCode {
             return fail(text.trim_start_matches("error: "));
         }
     };
-    let outcome = options
+    if let Some(command) = cli.command {
+        return perform(command).unwrap_or_else(|error| fail(&error.to_string()));
+    }
+    let outcome = cli
+        .options
         .check()
         .map_err(|error| error.to_string())
         .and_then(|settings| start(settings).map_err(|error| error.to_string()));
@@ -47,24 +52,36 @@ fn fail(why: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
+fn perform(command: Command) -> Result<ExitCode> {
+    runtime()?.block_on(command.run())
+}
+
 fn start(settings: Settings) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    runtime()?.block_on(run(settings))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Error::Internal(format!("the runtime: {error}")))?;
-    runtime.block_on(run(settings))
+        .map_err(|error| Error::Internal(format!("the runtime: {error}")))
 }
 
 async fn run(settings: Settings) -> Result<()> {
     let _telemetry = setup::start(&settings)?;
-    let (listen, grace) = (settings.listen, settings.shutdown);
+    let listen = settings.listen;
+    let limits = ServeLimits {
+        grace: settings.shutdown,
+        header_timeout: settings.header_timeout,
+        max_connections: settings.max_connections,
+    };
     let app = App::open(settings).await?;
     let fail = |error| Error::Configuration(format!("listening on {listen}: {error}"));
     let listener = TcpListener::bind(listen).await.map_err(fail)?;
     let address = listener.local_addr().map_err(fail)?;
     let repositories = app.repositories.len();
     tracing::info!(%address, repositories, "listening");
-    serve(listener, router(app), asked_to_stop()?, grace)
+    serve(listener, router(app), asked_to_stop()?, limits)
         .await
         .map_err(fail)
 }

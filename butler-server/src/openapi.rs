@@ -16,7 +16,7 @@ use utoipa::{IntoResponses, OpenApi, ToSchema};
 use crate::error::{ApiResult, Complaint};
 use crate::routes::{
     client_config, collections, configs, data_ids, dataset_types, datasets, download, file, files,
-    health, json_body, queries,
+    health, json_body, queries, repositories, search,
 };
 
 #[derive(OpenApi)]
@@ -50,6 +50,8 @@ use crate::routes::{
         queries::count,
         queries::any,
         queries::explain,
+        search::datasets,
+        repositories::list,
         configs::get,
         health::index,
         health::live,

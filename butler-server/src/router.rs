@@ -14,7 +14,7 @@ use crate::observability::middleware::{observe, on_panic};
 use crate::openapi;
 use crate::routes::{
     client_config, collections, configs, data_ids, dataset_types, datasets, download, file, files,
-    health, queries,
+    health, queries, repositories, search, web,
 };
 
 /// Where all routes for clients are.
@@ -48,12 +48,17 @@ pub fn router(app: App) -> Router {
         .route("/v1/query/all_datasets", post(queries::all_datasets))
         .route("/v1/query/count", post(queries::count))
         .route("/v1/query/any", post(queries::any))
-        .route("/v1/query/explain", post(queries::explain));
+        .route("/v1/query/explain", post(queries::explain))
+        .route("/web/search", post(search::datasets));
     Router::new()
         .nest(&format!("{PREFIX}/repo/{{repository}}"), repository)
         .route(&format!("{CONFIGS}/{{*path}}"), get(configs::get))
         .route(&format!("{PREFIX}/openapi.json"), get(openapi::document))
         .route(&format!("{PREFIX}/docs"), get(openapi::page))
+        .route(&format!("{PREFIX}/repositories"), get(repositories::list))
+        .route(PREFIX, get(web::page))
+        .route(&format!("{PREFIX}/"), get(web::page))
+        .route(&format!("{PREFIX}/web/{{name}}"), get(web::file))
         .route("/", get(health::index))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

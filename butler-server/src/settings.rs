@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
+/// The most seconds that a statement may have: about as many as PostgreSQL can count.
+const LONGEST_STATEMENT: u64 = 2_000_000;
+
 /// What is wrong with the settings, in one line.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -96,6 +99,11 @@ pub struct Options {
     #[arg(long, env = "DAF_BUTLER_SERVER_URL_LIFETIME_SECONDS", value_name = "N")]
     pub url_lifetime_seconds: Option<u64>,
 
+    /// How URLs of objects in S3 are signed [default: v4]. With v2, which is older and weaker,
+    /// the Python client can ask whether an object exists.
+    #[arg(long, env = "DAF_BUTLER_SERVER_S3_SIGNATURE_VERSION", value_enum)]
+    pub s3_signature_version: Option<S3Signature>,
+
     /// The secret with which URLs of files on disk are signed, at least 32 characters. All replicas
     /// need the same [default: made up at start].
     #[arg(
@@ -126,11 +134,28 @@ pub struct Options {
     #[arg(long, env = "DAF_BUTLER_SERVER_KEEP_ALIVE_SECONDS", value_name = "N")]
     pub keep_alive_seconds: Option<u64>,
 
+    /// Connections of clients at once; more wait until others end [default: 4096].
+    #[arg(long, env = "DAF_BUTLER_SERVER_MAX_CONNECTIONS", value_name = "N")]
+    pub max_connections: Option<usize>,
+
+    /// For how many seconds a connection may be idle, or busy with the head of a request
+    /// [default: 15].
+    #[arg(
+        long,
+        env = "DAF_BUTLER_SERVER_HEADER_TIMEOUT_SECONDS",
+        value_name = "N"
+    )]
+    pub header_timeout_seconds: Option<u64>,
+
+    /// For how many seconds a client may send the body of a request [default: 60].
+    #[arg(long, env = "DAF_BUTLER_SERVER_BODY_TIMEOUT_SECONDS", value_name = "N")]
+    pub body_timeout_seconds: Option<u64>,
+
     /// The most bytes of a request with a query [default: 33554432]; of others it is 1048576.
     #[arg(long, env = "DAF_BUTLER_SERVER_MAX_QUERY_BYTES", value_name = "N")]
     pub max_query_bytes: Option<usize>,
 
-    /// The most seconds of a statement that looks something up, on PostgreSQL [default: 30].
+    /// The most seconds that looking something up may take the database; 0 is no limit [default: 30].
     #[arg(
         long,
         env = "DAF_BUTLER_SERVER_LOOKUP_TIMEOUT_SECONDS",
@@ -138,13 +163,21 @@ pub struct Options {
     )]
     pub lookup_timeout_seconds: Option<u64>,
 
-    /// The most seconds of a statement of a query, on PostgreSQL [default: 1800].
+    /// The most seconds that a query may take the database; 0 is no limit [default: 1800].
     #[arg(
         long,
         env = "DAF_BUTLER_SERVER_QUERY_TIMEOUT_SECONDS",
         value_name = "N"
     )]
     pub query_timeout_seconds: Option<u64>,
+
+    /// For how many seconds a request waits for a database connection [default: 10].
+    #[arg(
+        long,
+        env = "DAF_BUTLER_SERVER_CONNECTION_TIMEOUT_SECONDS",
+        value_name = "N"
+    )]
+    pub connection_timeout_seconds: Option<u64>,
 
     /// Database connections for look-ups, for each repository [default: 10].
     #[arg(long, env = "DAF_BUTLER_SERVER_LOOKUP_CONNECTIONS", value_name = "N")]
@@ -215,6 +248,18 @@ impl FileAccess {
     }
 }
 
+/// How URLs of objects in S3 are signed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum S3Signature {
+    /// Signature Version 4.
+    #[default]
+    V4,
+    /// Signature Version 2.
+    V2,
+}
+
 /// The form of the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -275,14 +320,19 @@ pub struct Settings {
     pub base_url: Option<String>,
     pub group_cache: Duration,
     pub url_lifetime: Duration,
+    pub s3_signature_version: S3Signature,
     pub url_signing_key: Option<String>,
     pub max_streaming_queries: usize,
     pub max_user_queries: usize,
     pub retry_after_seconds: u64,
     pub keep_alive: Duration,
+    pub max_connections: usize,
+    pub header_timeout: Duration,
+    pub body_timeout: Duration,
     pub max_query_bytes: usize,
     pub lookup_timeout: Duration,
     pub query_timeout: Duration,
+    pub connection_timeout: Duration,
     pub lookup_connections: u32,
     pub query_connections: u32,
     pub shutdown: Duration,
@@ -352,11 +402,15 @@ impl Options {
                 directory.display()
             )));
         }
-        let connections = |name: &str, value: Option<u32>, default: u32| match value {
-            Some(0) => Err(SettingsError(format!("{name} must be at least 1"))),
-            other => Ok(other.unwrap_or(default)),
-        };
         let seconds = |value: Option<u64>, default| Duration::from_secs(value.unwrap_or(default));
+        let some_seconds =
+            |name, value, default| at_least_one(name, value, default).map(Duration::from_secs);
+        let statement = |name, value: Option<u64>, default| match value {
+            Some(value) if value > LONGEST_STATEMENT => Err(SettingsError(format!(
+                "{name} must be at most {LONGEST_STATEMENT}, not {value}"
+            ))),
+            other => Ok(seconds(other, default)),
+        };
         Ok(Settings {
             repositories,
             listen: options.listen.unwrap_or(([0, 0, 0, 0], 8080).into()),
@@ -370,16 +424,33 @@ impl Options {
                 .map(|url| url.as_str().trim_end_matches('/').to_owned()),
             group_cache: seconds(options.group_cache_seconds, 60),
             url_lifetime: Duration::from_secs(url_lifetime),
+            s3_signature_version: options.s3_signature_version.unwrap_or_default(),
             url_signing_key: options.url_signing_key,
             max_streaming_queries: options.max_streaming_queries.unwrap_or(25),
             max_user_queries: options.max_user_queries.unwrap_or(2),
             retry_after_seconds: options.retry_after_seconds.unwrap_or(5),
             keep_alive: seconds(options.keep_alive_seconds, 15),
+            max_connections: at_least_one("max_connections", options.max_connections, 4096)?,
+            header_timeout: some_seconds(
+                "header_timeout_seconds",
+                options.header_timeout_seconds,
+                15,
+            )?,
+            body_timeout: some_seconds("body_timeout_seconds", options.body_timeout_seconds, 60)?,
             max_query_bytes: options.max_query_bytes.unwrap_or(32 << 20),
-            lookup_timeout: seconds(options.lookup_timeout_seconds, 30),
-            query_timeout: seconds(options.query_timeout_seconds, 1800),
-            lookup_connections: connections("lookup_connections", options.lookup_connections, 10)?,
-            query_connections: connections("query_connections", options.query_connections, 30)?,
+            lookup_timeout: statement(
+                "lookup_timeout_seconds",
+                options.lookup_timeout_seconds,
+                30,
+            )?,
+            query_timeout: statement("query_timeout_seconds", options.query_timeout_seconds, 1800)?,
+            connection_timeout: some_seconds(
+                "connection_timeout_seconds",
+                options.connection_timeout_seconds,
+                10,
+            )?,
+            lookup_connections: at_least_one("lookup_connections", options.lookup_connections, 10)?,
+            query_connections: at_least_one("query_connections", options.query_connections, 30)?,
             shutdown: seconds(options.shutdown_seconds, 25),
             log_format: options.log_format.unwrap_or_default(),
             log_level: options.log_level.unwrap_or_else(|| "info".to_owned()),
@@ -424,6 +495,20 @@ impl Options {
     }
 }
 
+/// A number that must not be 0.
+fn at_least_one<N: From<u8> + PartialEq>(
+    name: &str,
+    value: Option<N>,
+    default: N,
+) -> Result<N, SettingsError> {
+    match value {
+        Some(number) if number == N::from(0) => {
+            Err(SettingsError(format!("{name} must be at least 1")))
+        }
+        other => Ok(other.unwrap_or(default)),
+    }
+}
+
 fn http_url(name: &str, text: &str) -> Result<Url, SettingsError> {
     let fail = |why: &dyn std::fmt::Display| {
         SettingsError(format!(
@@ -438,97 +523,4 @@ fn http_url(name: &str, text: &str) -> Result<Url, SettingsError> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn minimal() -> Options {
-        Options {
-            repositories: Some(
-                r#"{"r": {"config_uri": "/r", "authorized_groups": ["*"]}}"#
-                    .parse()
-                    .unwrap(),
-            ),
-            gafaelfawr_url: Some("DISABLED".to_owned()),
-            ..Options::default()
-        }
-    }
-
-    fn refusal(options: Options) -> String {
-        options.check().unwrap_err().to_string()
-    }
-
-    #[test]
-    fn the_variables_of_the_reference_are_enough() {
-        let settings = minimal().check().unwrap();
-        assert_eq!(settings.authentication, Authentication::Disabled);
-        assert_eq!(settings.max_streaming_queries, 25);
-        assert_eq!(settings.repositories["r"].config_uri, "/r");
-    }
-
-    #[test]
-    fn wrong_values_are_refused_in_one_line() {
-        let wrong = [
-            Options::default(),
-            Options {
-                repositories: None,
-                ..minimal()
-            },
-            Options {
-                gafaelfawr_url: Some("nonsense".to_owned()),
-                ..minimal()
-            },
-            Options {
-                url_lifetime_seconds: Some(0),
-                ..minimal()
-            },
-            Options {
-                url_signing_key: Some("short".to_owned()),
-                ..minimal()
-            },
-            Options {
-                static_files_path: Some("/does/not/exist".into()),
-                ..minimal()
-            },
-            Options {
-                lookup_connections: Some(0),
-                ..minimal()
-            },
-            Options {
-                jwt_key_file: Some("key.pem".into()),
-                ..minimal()
-            },
-        ];
-        for options in wrong {
-            let shown = format!("{options:?}");
-            assert_eq!(refusal(options).lines().count(), 1, "{shown}");
-        }
-    }
-
-    #[test]
-    fn flags_win_over_the_file() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let text = "max_user_queries: 4\nretry_after_seconds: 7\nauthentication: cadc\n";
-        std::fs::write(file.path(), text).unwrap();
-        let options = Options {
-            config: Some(file.path().to_owned()),
-            max_user_queries: Some(3),
-            ..minimal()
-        };
-        let settings = options.check().unwrap();
-        assert_eq!(settings.max_user_queries, 3);
-        assert_eq!(settings.retry_after_seconds, 7);
-        assert_eq!(settings.file_access, FileAccess::Cadc);
-    }
-
-    #[test]
-    fn unknown_settings_in_the_file_are_refused_by_name() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "max_queries: 4\n").unwrap();
-        let options = Options {
-            config: Some(file.path().to_owned()),
-            ..minimal()
-        };
-        assert!(refusal(options).contains("max_queries"));
-    }
-}
+mod tests;

@@ -15,11 +15,15 @@ use http::{HeaderName, header};
 use tracing::Span;
 
 use crate::app::App;
-use crate::error::ApiError;
+use crate::error::{ApiError, ApiResult, UNAVAILABLE};
 use crate::limits::Permit;
 
 /// What says that a query still runs.
 const KEEP_ALIVE: &[u8] = b"{\"type\":\"keep-alive\"}\n";
+
+/// What the rest of a result is missing for, as an `error_type`. Clients do not know it, and show
+/// the words that come with it; an answer that is cut off would show them nothing.
+const INTERRUPTED: &str = "unavailable";
 
 /// Keeps proxies from holding lines back.
 const NO_BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
@@ -38,8 +42,16 @@ struct Running {
 
 /// A response that streams pages. The query runs as fast as the client reads, and ends when the
 /// client goes away.
-pub(crate) fn stream_pages(app: &App, permit: Permit, pages: PageStream) -> Response {
-    let running = Running {
+///
+/// # Errors
+/// What goes wrong before there is a page or it is time to say that the query runs, unless it is
+/// the user's mistake: of that, clients expect to be told in the stream.
+pub(crate) async fn stream_pages(
+    app: &App,
+    permit: Permit,
+    pages: PageStream,
+) -> ApiResult<Response> {
+    let mut running = Running {
         keep_alive: app.settings.keep_alive,
         app: app.clone(),
         pages,
@@ -47,7 +59,13 @@ pub(crate) fn stream_pages(app: &App, permit: Permit, pages: PageStream) -> Resp
         span: Span::current(),
         _permit: permit,
     };
-    let lines = stream::unfold(Some(running), |running| async {
+    let first = match running.next_line().await.map_err(ApiError::from) {
+        Err(ApiError::User(error)) => return Ok(response(Body::from(error_line(error)))),
+        Err(fault) => return Err(fault),
+        Ok(None) => return Ok(response(Body::empty())),
+        Ok(Some(line)) => stream::once(async { Ok(line) }),
+    };
+    let rest = stream::unfold(Some(running), |running| async {
         let mut running = running?;
         match running.next_line().await {
             Ok(Some(line)) => Some((Ok(line), Some(running))),
@@ -55,11 +73,15 @@ pub(crate) fn stream_pages(app: &App, permit: Permit, pages: PageStream) -> Resp
             Err(error) => Some((running.failure(error), None)),
         }
     });
+    Ok(response(Body::from_stream(first.chain(rest))))
+}
+
+fn response(lines: Body) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/jsonlines"),
         NO_BUFFERING,
     ];
-    (headers, Body::from_stream(lines)).into_response()
+    (headers, lines).into_response()
 }
 
 impl Running {
@@ -89,13 +111,24 @@ impl Running {
     fn failure(&self, error: Error) -> Result<Bytes, Arc<Error>> {
         match ApiError::from(error) {
             ApiError::User(error) => Ok(error_line(error)),
+            ApiError::Unavailable(error) => {
+                self.log(&error);
+                Ok(error_line(ErrorResponse {
+                    error_type: INTERRUPTED.to_owned(),
+                    detail: UNAVAILABLE.to_owned(),
+                }))
+            }
             ApiError::Internal(error) => {
-                self.span
-                    .in_scope(|| tracing::error!(%error, "a query failed while it streamed"));
+                self.log(&error);
                 Err(Arc::new(error))
             }
             other => Err(Arc::new(Error::Internal(format!("{other:?}")))),
         }
+    }
+
+    fn log(&self, error: &Error) {
+        self.span
+            .in_scope(|| tracing::error!(%error, "a query failed while it streamed"));
     }
 }
 

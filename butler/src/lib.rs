@@ -30,3 +30,9 @@ pub use butler_core::{Error, Result};
 pub use factory::{BoundFactory, LabeledButlerFactory};
 pub use open::{OpenOptions, open, open_dataset_uri};
 pub use repository::Repository;
+
+/// The examples in the documents, which are compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../../docs/user-guide.md")]
+struct Documents;

@@ -89,6 +89,7 @@ class Agreement(unittest.TestCase):
     maxDiff = 4000
     direct: Butler
     remote: Butler
+    repository: str
 
     def agree(self, question, *, direct=None, remote=None):
         """Assert that both butlers answer the same, and return the answer."""

@@ -4,7 +4,7 @@ import os
 import tempfile
 import urllib.request
 import uuid
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from agreement import Agreement, told, unordered
 from contents import content_of
@@ -178,6 +178,19 @@ class Files(Agreement):
                 self.agree_on_something(
                     lambda butler, refs=refs, preserve=preserve: retrieved(butler, refs, preserve)
                 )
+
+    def test_permanent_url_of_every_file_leads_to_its_bytes(self):
+        for ref in self.refs:
+            uris = self.direct.getURIs(ref)
+            parts = {None: uris.primaryURI} if uris.primaryURI is not None else uris.componentURIs
+            for component, uri in parts.items():
+                with self.subTest(dataset=str(ref), component=component):
+                    url = f"{self.repository}/v1/dataset/{ref.id}/download"
+                    if component is not None:
+                        url += f"?component={component}"
+                    with urllib.request.urlopen(url) as answer:
+                        self.assertEqual(answer.read(), uri.replace(fragment="").read())
+                        self.assertEqual(urlsplit(answer.url).fragment, uri.fragment)
 
     def test_retrieved_artifacts_of_composites(self):
         self.agree_on_something(lambda butler: retrieved(butler, [self.one("metrics_apart")], True))

@@ -2,7 +2,7 @@
 
 Usage: ``make_repo.py ROOT [--db URL --namespace NAME] [--data FILE,FILE…] [--datastore KIND] [--s3 s3://…]
 [--with-files] [--python-formats] [--no-collections] [--collections MANAGER]
-[--datasets VERSION] [--obscore]``.
+[--datasets VERSION] [--obscore] [--zip]``.
 
 ``--data``
     Files of the package's ``registry_data``, imported in this order and without a datastore. ``all`` (the default)
@@ -10,6 +10,8 @@ Usage: ``make_repo.py ROOT [--db URL --namespace NAME] [--data FILE,FILE…] [--
 ``--datastore``
     ``file`` (default), ``s3`` (root given with ``--s3``), ``memory``, or ``chained``: memory, then POSIX files under
     ``ROOT/files_1`` that refuse the dataset type ``dict_json``, then files under ``ROOT/files_2`` or ``--s3``.
+    ``production``: four datastores, with the roots that ``--s3`` has, separated by commas; each has the dataset
+    types that the others refuse.
 ``--with-files``
     Puts and ingests datasets of every format that Rust reads too, into the runs ``files/put`` and ``files/ingest``.
     Needs ``base.yaml``.
@@ -24,6 +26,9 @@ Usage: ``make_repo.py ROOT [--db URL --namespace NAME] [--data FILE,FILE…] [--
 
 ``--obscore``
     Adds the manager that keeps an ObsCore table of the datasets of type ``bias``.
+
+``--zip``
+    Puts datasets into the run ``files/zip`` that are members of a zip file.
 
 Unless ``--no-collections``, tagged, calibration and chained collections are made over the datasets of
 ``datasets.yaml`` and over the files.
@@ -88,6 +93,14 @@ OBSCORE_SETTINGS = {
 }
 JSON_FORMATTER = "lsst.daf.butler.formatters.json.JsonFormatter"
 METRICS = "lsst.daf.butler.tests.MetricsExample"
+TABLES = ["arrow_table", "arrow_astropy", "arrow_numpy", "data_frame"]
+SHARES = [
+    {"accept": ["dict_yaml", "zipped"]},
+    {"accept": ["dict_json", "list_json", "ingested"]},
+    {"accept": TABLES},
+    {"reject": ["dict_yaml", "zipped", "dict_json", "list_json", "ingested", *TABLES]},
+]
+"""What each datastore of a chain of four takes."""
 
 
 def configuration(arguments):
@@ -131,6 +144,23 @@ def configuration(arguments):
                     {"datastore": {"cls": MEMORY_DATASTORE}},
                     {"datastore": {**first, **files, "constraints": {"reject": ["dict_json"]}}},
                     {"datastore": {**second, **files}},
+                ],
+            }
+        case "production":
+            config["datastore"] = {
+                "cls": CHAINED_DATASTORE,
+                "datastores": [
+                    {
+                        "datastore": {
+                            "cls": FILE_DATASTORE,
+                            "name": f"store_{number}",
+                            "root": root,
+                            "records": {"table": f"file_records_{number}"},
+                            "constraints": constraints,
+                            **files,
+                        }
+                    }
+                    for number, (root, constraints) in enumerate(zip(arguments.s3.split(","), SHARES, strict=True))
                 ],
             }
     config["storageClasses"] = {
@@ -254,6 +284,19 @@ def put_python_formats(butler, put):
     put(metrics, register(butler, "metrics_apart", ["instrument"], "TestMetrics"), instrument, run)
 
 
+def put_zip(butler, put):
+    """Put datasets whose files are members of a zip file."""
+    run = "files/zip"
+    dataset_type = register(butler, "zipped", ["detector"], "StructuredDataDict")
+    for detector in (1, 2, 3):
+        put(structured(detector), dataset_type, {"instrument": "Cam1", "detector": detector}, run)
+    refs = butler.query_datasets("zipped", run)
+    with tempfile.TemporaryDirectory() as directory:
+        zip_file = butler.retrieve_artifacts_zip(refs, directory)
+        butler.pruneDatasets(refs, disassociate=False, unstore=True)
+        butler.ingest_zip(zip_file, transfer="copy")
+
+
 def make_collections(butler):
     """Make collections of every type over what there is."""
     collections = butler.collections
@@ -326,10 +369,11 @@ def main():
     parser.add_argument("--db")
     parser.add_argument("--namespace")
     parser.add_argument("--data", default="all")
-    parser.add_argument("--datastore", default="file", choices=["file", "s3", "memory", "chained"])
-    parser.add_argument("--s3", help="root of the datastore in S3, s3://bucket/prefix/")
+    parser.add_argument("--datastore", default="file", choices=["file", "s3", "memory", "chained", "production"])
+    parser.add_argument("--s3", help="root of the datastore in S3, s3://bucket/prefix/; several for production")
     parser.add_argument("--with-files", action="store_true")
     parser.add_argument("--python-formats", action="store_true")
+    parser.add_argument("--zip", action="store_true")
     parser.add_argument("--no-collections", action="store_true")
     parser.add_argument("--datasets", help="version of the tables of datasets")
     parser.add_argument("--obscore", action="store_true")
@@ -347,6 +391,8 @@ def main():
             ingest_files(butler, put)
     if arguments.python_formats:
         put_python_formats(butler, put)
+    if arguments.zip:
+        put_zip(butler, put)
     if not arguments.no_collections:
         make_collections(butler)
     show({"root": arguments.root, "put": put.report()})

@@ -54,6 +54,7 @@ def main():
         server.remote_butler(LABEL) as remote,
     ):
         Agreement.direct, Agreement.remote = direct, remote
+        Agreement.repository = server.repository(LABEL)
         modules = (interop_files, interop_queries, interop_collections)
         outcomes.run([test for module in modules for test in tests_of(module, arguments.names)])
     show(outcomes.document)

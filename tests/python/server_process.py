@@ -22,14 +22,14 @@ START_LIMIT = 120.0
 """Seconds until a server that does not answer has failed."""
 
 
-def environment(repositories):
+def environment(repositories, authentication):
     """Return the variables of a server of these repositories, roots by label, that asks nobody for rights."""
     return {
         "DAF_BUTLER_SERVER_REPOSITORIES": json.dumps(
             {label: {"config_uri": root, "authorized_groups": ["*"]} for label, root in repositories.items()}
         ),
         "DAF_BUTLER_SERVER_GAFAELFAWR_URL": "DISABLED",
-        "DAF_BUTLER_SERVER_AUTHENTICATION": "rubin_science_platform",
+        "DAF_BUTLER_SERVER_AUTHENTICATION": authentication,
     }
 
 
@@ -42,10 +42,10 @@ def free_port():
 class ServerProcess:
     """A server of some repositories, from its first answer on."""
 
-    def __init__(self, repositories):
+    def __init__(self, repositories, authentication="rubin_science_platform"):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        variables = environment(repositories)
+        variables = environment(repositories, authentication)
         program = os.environ.get("BUTLER_TEST_SERVER")
         if program:
             variables["DAF_BUTLER_SERVER_LISTEN"] = f"127.0.0.1:{port}"

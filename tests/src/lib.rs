@@ -1,5 +1,5 @@
-//! Support for tests of several crates: a PostgreSQL schema of one's own, an S3 server, and the reference
-//! implementation in Python.
+//! Support for tests of several crates: a PostgreSQL schema of one's own, an S3 server, a browser, and the
+//! reference implementation in Python.
 //!
 //! `cargo xtask test` provides what these need through environment variables; a test that runs without it
 //! fails and says so. The library knows nothing of the butler crates, so their own tests may use it.
@@ -7,6 +7,7 @@
 //! Support stops the test with a panic whose message says what is wrong: there is nobody to return an error
 //! to.
 
+pub mod browser;
 pub mod canonical;
 pub mod kafka;
 pub mod meter;

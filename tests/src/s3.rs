@@ -2,6 +2,8 @@
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder as ConnectionBuilder;
+use s3s::S3Result;
+use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -39,11 +41,36 @@ impl S3Server {
     /// When the machine refuses a directory, a port or a thread.
     #[must_use]
     pub fn start(buckets: &[&str]) -> Self {
+        let auth = SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY);
+        Self::serving(buckets, |service| service.set_auth(auth))
+    }
+
+    /// Starts a server in which each bucket has an account of its own, and whoever has that one can use
+    /// no other bucket. See [`profiles`](Self::profiles).
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn with_accounts(buckets: &[&str]) -> Self {
+        let mut auth = SimpleAuth::new();
+        for bucket in buckets {
+            auth.register(access_key(bucket), secret_key(bucket).into());
+        }
+        Self::serving(buckets, |service| {
+            service.set_auth(auth);
+            service.set_access(OwnBucket);
+        })
+    }
+
+    fn serving(buckets: &[&str], protect: impl FnOnce(&mut S3ServiceBuilder)) -> Self {
         let root = tempfile::tempdir().expect("a temporary directory can be made");
         for bucket in buckets {
             std::fs::create_dir(root.path().join(bucket)).expect("a new directory takes a bucket");
         }
-        let service = service(root.path());
+        let files = s3s_fs::FileSystem::new(root.path()).expect("the directory exists");
+        let mut service = S3ServiceBuilder::new(files);
+        protect(&mut service);
+        let service = service.build();
         let (address_sender, address_receiver) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {
@@ -96,6 +123,20 @@ impl S3Server {
         self.root.path().join(bucket).join(key)
     }
 
+    /// The variables by which a process finds a server [with accounts](Self::with_accounts): the profile
+    /// for the bucket `some-bucket` is called `some_bucket`.
+    #[must_use]
+    pub fn profiles(&self, buckets: &[&str]) -> Vec<(String, String)> {
+        let profile = |bucket: &&str| {
+            let name = format!("LSST_RESOURCES_S3_PROFILE_{}", bucket.replace('-', "_"));
+            let (key, secret) = (access_key(bucket), secret_key(bucket));
+            (name, format!("http://{key}:{secret}@{}", self.address))
+        };
+        let region = ["AWS_DEFAULT_REGION", "AWS_REGION"];
+        let region = region.map(|name| (name.to_owned(), REGION.to_owned()));
+        buckets.iter().map(profile).chain(region).collect()
+    }
+
     /// The variables with which a process of its own, the Python package for one, finds this server.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
@@ -124,11 +165,30 @@ impl Drop for S3Server {
     }
 }
 
-fn service(root: &Path) -> S3Service {
-    let files = s3s_fs::FileSystem::new(root).expect("the directory of the buckets exists");
-    let mut builder = S3ServiceBuilder::new(files);
-    builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
-    builder.build()
+fn access_key(bucket: &str) -> String {
+    format!("keyof{bucket}")
+}
+
+fn secret_key(bucket: &str) -> String {
+    format!("secretof{bucket}")
+}
+
+/// Lets each account use its bucket only.
+struct OwnBucket;
+
+#[async_trait::async_trait]
+impl S3Access for OwnBucket {
+    async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let bucket = context.s3_path().get_bucket_name();
+        let account = context.credentials().map(|found| found.access_key.as_str());
+        match bucket {
+            Some(bucket) if account == Some(access_key(bucket).as_str()) => Ok(()),
+            _ => Err(s3s::s3_error!(
+                AccessDenied,
+                "the bucket has another account"
+            )),
+        }
+    }
 }
 
 /// Accepts connections until it is dropped.

@@ -1,9 +1,11 @@
 //! What each command does.
 
+use crate::browser;
+use crate::dist::Dist;
 use crate::kafka::{Kafka, LIBRARIES_VARIABLE, SERVERS_VARIABLE};
 use crate::phase::phase;
 use crate::postgres::{Postgres, URL_VARIABLE};
-use crate::{native, process, venv, workspace};
+use crate::{deny, native, process, tools, venv, workspace};
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
@@ -27,7 +29,10 @@ const FOREIGN: [&str; 9] = [
 struct Services {
     python: PathBuf,
     schemathesis: PathBuf,
+    deploy: PathBuf,
+    helm: PathBuf,
     postgres: Postgres,
+    browser: PathBuf,
     kafka: Kafka,
 }
 
@@ -35,12 +40,18 @@ impl Services {
     fn start() -> Result<Self, String> {
         let python = phase("python", || venv::REFERENCE.prepare())?;
         let schemathesis = phase("schemathesis", || venv::SCHEMATHESIS.prepare())?;
+        let browser = phase("browser", browser::prepare)?;
+        let deploy = phase("deploy", || venv::DEPLOY.prepare())?;
+        let helm = phase("helm", tools::helm)?;
         let postgres = phase("postgres", Postgres::prepare)?;
         let kafka = phase("kafka", Kafka::prepare)?;
         Ok(Self {
             python,
             schemathesis,
+            deploy,
+            helm,
             postgres,
+            browser,
             kafka,
         })
     }
@@ -56,6 +67,9 @@ impl Services {
         command
             .env(venv::REFERENCE.variable, &self.python)
             .env(venv::SCHEMATHESIS.variable, &self.schemathesis)
+            .env(browser::DRIVER_VARIABLE, &self.browser)
+            .env(venv::DEPLOY.variable, &self.deploy)
+            .env(tools::HELM_VARIABLE, &self.helm)
             .env(URL_VARIABLE, self.postgres.url())
             .env(SERVERS_VARIABLE, self.kafka.servers())
             .env(LIBRARIES_VARIABLE, self.kafka.libraries())
@@ -102,12 +116,13 @@ pub(crate) fn test(args: &[String]) -> Result<(), String> {
     })
 }
 
-/// Starts the services and runs a benchmark: of the server or the Butler writer if that is the first argument, else
-/// of bulk writes.
+/// Starts the services and runs a benchmark: of the server, the Butler writer or the publication service if that is the first
+/// argument, else of bulk writes, against the reference implementation.
 pub(crate) fn bench(args: &[String]) -> Result<(), String> {
     let (package, bench, args) = match args {
         [first, rest @ ..] if first == "server" => ("butler-server", "load", rest),
         [first, rest @ ..] if first == "writer" => ("butler-pps", "writer", rest),
+        [first, rest @ ..] if first == "pps" => ("butler-pps", "pps", rest),
         all => ("butler-tests", "peer", all),
     };
     phase("openssl", native::prepare)?;
@@ -149,6 +164,12 @@ pub(crate) fn openapi() -> Result<(), String> {
     })
 }
 
+/// Makes the archive that is installed from.
+pub(crate) fn dist(output: PathBuf, programs: Option<PathBuf>) -> Result<(), String> {
+    let dist = Dist { output, programs };
+    phase("dist", || dist.make()).map(drop)
+}
+
 /// Runs every check that needs no service.
 pub(crate) fn check() -> Result<(), String> {
     phase("openssl", native::prepare)?;
@@ -175,23 +196,7 @@ pub(crate) fn check() -> Result<(), String> {
             "--quiet",
         ],
     )?;
-    let deny = phase("cargo-deny", deny_program)?;
-    phase("deny", || {
-        // The database of advisories lives in a Git repository, which a machine that reaches only package
-        // registries cannot fetch: `cargo deny check advisories` is left to those that can.
-        process::run(Command::new(&deny).current_dir(workspace::root()).args([
-            "--log-level",
-            "error",
-            "check",
-            "licenses",
-            "bans",
-            "sources",
-        ]))?;
-        Ok((
-            (),
-            "licences, bans and sources clean (advisories not checked)".to_owned(),
-        ))
-    })
+    deny::check()
 }
 
 /// Runs Cargo, with warnings about documentation as errors.
@@ -204,25 +209,4 @@ fn cargo_step(name: &str, args: &[&str]) -> Result<(), String> {
         )?;
         Ok(((), "clean".to_owned()))
     })
-}
-
-/// The cargo-deny on the path, else one that is built into the target directory.
-fn deny_program() -> Result<(PathBuf, String), String> {
-    const VERSION: &str = "0.20.2";
-    if let Ok(version) = process::output(Command::new("cargo-deny").arg("--version")) {
-        return Ok((PathBuf::from("cargo-deny"), version));
-    }
-    let tools = workspace::target_dir()?.join("tools");
-    let program = tools.join("bin/cargo-deny");
-    if let Ok(version) = process::output(Command::new(&program).arg("--version")) {
-        return Ok((program, version));
-    }
-    process::run(
-        workspace::cargo()
-            .args(["install", "cargo-deny", "--locked", "--quiet", "--no-track"])
-            .args(["--version", VERSION, "--debug", "--root"])
-            .arg(&tools)
-            .env("CARGO_TARGET_DIR", tools.join("build")),
-    )?;
-    Ok((program, format!("cargo-deny {VERSION} (installed)")))
 }

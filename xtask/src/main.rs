@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask test`, `cargo xtask bench`, `cargo xtask check`.
+//! Developer commands: `cargo xtask test`, `cargo xtask bench`, `cargo xtask dist`, `cargo xtask check`.
 //!
 //! Each command does its own set-up and leaves nothing running. See the [`commands`] for what each does,
 //! [`postgres`], [`kafka`] and [`venv`] for the services that the tests need.
@@ -6,16 +6,22 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod apt;
+mod browser;
 mod commands;
+mod deny;
+mod dist;
 mod kafka;
 mod native;
 mod phase;
 mod postgres;
 mod process;
+mod readme;
+mod tools;
 mod venv;
 mod workspace;
 
 use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Developer commands of the Butler workspace.
@@ -28,7 +34,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Set up Python, PostgreSQL and Kafka, then run `cargo test` with the given arguments.
+    /// Set up Python, PostgreSQL, Kafka and Chromium, then run `cargo test` with the given arguments.
     ///
     /// Tests the whole workspace unless a package is named: `cargo xtask test -p butler-core timespan`.
     Test {
@@ -51,7 +57,18 @@ enum Command {
     },
     /// Write `openapi/butler-server.json` anew from the server's code.
     Openapi,
-    /// Format, lints, documentation, licences: everything that must be clean before a change lands.
+    /// Run the README's commands in an empty home directory.
+    Readme,
+    /// Build the programs and pack them, with documentation, charts and units, into an archive that two runs make alike.
+    Dist {
+        /// Where the archive goes.
+        #[arg(long, value_name = "DIR", default_value = "dist")]
+        output: PathBuf,
+        /// Pack the programs of this directory instead of building them.
+        #[arg(long, value_name = "DIR")]
+        programs: Option<PathBuf>,
+    },
+    /// Format, lints, documentation, dependencies: everything that must be clean before a change lands, the quickest first.
     Check,
 }
 
@@ -61,6 +78,8 @@ fn main() -> ExitCode {
         Command::Bench { args } => commands::bench(&args),
         Command::Env { command } => commands::env(&command),
         Command::Openapi => commands::openapi(),
+        Command::Readme => readme::check(),
+        Command::Dist { output, programs } => commands::dist(output, programs),
         Command::Check => commands::check(),
     };
     match done {

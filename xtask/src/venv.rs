@@ -47,6 +47,15 @@ pub(crate) const SCHEMATHESIS: Environment = Environment {
     module: "schemathesis",
 };
 
+/// What checks manifests of Kubernetes, the compose file and the Dockerfile.
+pub(crate) const DEPLOY: Environment = Environment {
+    variable: "BUTLER_TEST_DEPLOY_PYTHON",
+    home_variable: "BUTLER_TEST_DEPLOY_VENV",
+    directory: "deploy-venv",
+    requirements: "requirements-deploy.txt",
+    module: "kubernetes_validate",
+};
+
 impl Environment {
     /// Makes it ready and returns its interpreter.
     ///

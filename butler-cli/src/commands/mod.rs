@@ -8,6 +8,7 @@ mod config_dump;
 mod config_validate;
 mod create;
 mod data_id;
+mod demo;
 mod export;
 mod get;
 mod import;
@@ -86,6 +87,8 @@ pub(crate) enum Command {
     ConfigValidate(config_validate::ConfigValidate),
     /// Serve repositories over REST, for reading
     Serve(serve::Serve),
+    /// Make a repository to try things out with, and serve it
+    Demo(demo::Demo),
     /// Write completions for a shell to standard output
     Completions(completions::Completions),
 }
@@ -119,6 +122,7 @@ impl Command {
             Self::ConfigDump(command) => command.run().await,
             Self::ConfigValidate(command) => command.run().await,
             Self::Serve(command) => command.run().await,
+            Self::Demo(command) => command.run(bars).await,
             Self::Completions(command) => command.run(),
         }
     }

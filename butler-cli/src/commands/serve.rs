@@ -26,47 +26,68 @@ pub(crate) struct Serve {
     listen: SocketAddr,
 }
 
+/// Repositories by their labels.
+pub(super) type Served = BTreeMap<String, String>;
+
 impl Serve {
     pub(crate) async fn run(self) -> Outcome {
-        let mut repositories: BTreeMap<String, RepositorySettings> = BTreeMap::new();
+        let mut served = Served::new();
         for text in &self.repos {
             let (label, address) = labelled(text)?;
-            let settings = RepositorySettings {
-                config_uri: address.to_owned(),
-                authorized_groups: vec!["*".to_owned()],
-            };
-            if repositories.insert(label.to_owned(), settings).is_some() {
+            if served
+                .insert(label.to_owned(), address.to_owned())
+                .is_some()
+            {
                 return Err(Failure::Usage(format!(
                     "two repositories have the label '{label}'; give them others with LABEL=REPO"
                 )));
             }
         }
-        let labels: Vec<String> = repositories.keys().cloned().collect();
-        let options = Options {
-            repositories: Some(Repositories(repositories)),
-            gafaelfawr_url: Some("DISABLED".to_owned()),
-            listen: Some(self.listen),
-            ..Options::default()
-        };
-        let settings = options
-            .check()
-            .map_err(|error| Failure::new(error.to_string()))?;
-        let grace = settings.shutdown;
-        let app = App::open(settings).await?;
-        let failed = |error: std::io::Error| {
+        let labels: Vec<String> = served.keys().cloned().collect();
+        let listener = TcpListener::bind(self.listen).await.map_err(|error| {
             Failure::new(format!("cannot listen on {}: {error}", self.listen))
                 .hint("--listen names another address, such as 127.0.0.1:0 for any free port")
-        };
-        let listener = TcpListener::bind(self.listen).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        for label in labels {
-            say(format!("http://{address}/api/butler/repo/{label}"))?;
-        }
-        let stop = asked_to_stop().map_err(failed)?;
-        butler_server::serve::serve(listener, router(app), stop, grace)
-            .await
-            .map_err(failed)
+        })?;
+        serve(listener, served, |address| {
+            for label in labels {
+                say(format!("http://{address}/api/butler/repo/{label}"))?;
+            }
+            Ok(())
+        })
+        .await
     }
+}
+
+/// Serves repositories to everybody until the process is asked to end; first says that it is ready.
+pub(super) async fn serve(
+    listener: TcpListener,
+    served: Served,
+    ready: impl FnOnce(SocketAddr) -> Outcome,
+) -> Outcome {
+    let failed = |error: std::io::Error| Failure::new(format!("cannot serve: {error}"));
+    let settings = |config_uri| RepositorySettings {
+        config_uri,
+        authorized_groups: vec!["*".to_owned()],
+    };
+    let repositories = served.into_iter();
+    let repositories = repositories.map(|(label, address)| (label, settings(address)));
+    let address = listener.local_addr().map_err(failed)?;
+    let options = Options {
+        repositories: Some(Repositories(repositories.collect())),
+        gafaelfawr_url: Some("DISABLED".to_owned()),
+        listen: Some(address),
+        ..Options::default()
+    };
+    let settings = options
+        .check()
+        .map_err(|error| Failure::new(error.to_string()))?;
+    let grace = settings.shutdown;
+    let app = App::open(settings).await?;
+    ready(address)?;
+    let stop = asked_to_stop().map_err(failed)?;
+    butler_server::serve::serve(listener, router(app), stop, grace)
+        .await
+        .map_err(failed)
 }
 
 /// The label of a repository, and where it is.

@@ -18,6 +18,7 @@ fn every_sub_command_explains_its_options() {
         "config-dump",
         "config-validate",
         "create",
+        "demo",
         "export",
         "get",
         "import",

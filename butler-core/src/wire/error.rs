@@ -19,9 +19,16 @@ impl ErrorResponse {
     /// must not be told.
     #[must_use]
     pub fn of(error: &Error) -> Option<Self> {
-        Some(Self {
-            error_type: error.error_type()?.to_owned(),
-            detail: error.to_string(),
+        Some(match error {
+            // A name that is not known here is passed on.
+            Error::UnknownUserError { error_type, detail } => Self {
+                error_type: error_type.clone(),
+                detail: detail.clone(),
+            },
+            known => Self {
+                error_type: known.error_type()?.to_owned(),
+                detail: known.to_string(),
+            },
         })
     }
 

@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 use super::ErrorResponse;
 use crate::dimensions::{DimensionUniverse, SerializedDataId};
 use crate::error::{Error, Result};
-use crate::query::language::{BindValue, BindValues};
+use crate::query::ResultSpec;
 use crate::query::wire::{QueryInputs, parse_json};
-use crate::query::{ColumnLiteral, ResultSpec};
 
 /// The request of `query/execute`.
 #[derive(Debug, Clone)]
@@ -239,7 +238,7 @@ pub struct QueryAllDatasetsRequest {
     #[serde(rename = "where")]
     pub condition: String,
     /// The literals of names in the condition, in the form of
-    /// [`ColumnLiteral::to_json`].
+    /// [`ColumnLiteral::to_json`](crate::query::ColumnLiteral::to_json).
     #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, Object>))]
     pub bind: IndexMap<String, Value>,
     /// How many datasets come back at most; a negative number asks for a warning if there are more,
@@ -248,20 +247,6 @@ pub struct QueryAllDatasetsRequest {
     pub limit: Option<i64>,
     /// Whether data IDs have their dimension records.
     pub with_dimension_records: bool,
-}
-
-impl QueryAllDatasetsRequest {
-    /// The values of names in the condition.
-    ///
-    /// # Errors
-    /// As [`ColumnLiteral::from_value`].
-    pub fn bind_values(&self) -> Result<BindValues> {
-        let read = |(name, value): (&String, &Value)| {
-            let literal = ColumnLiteral::from_value(value)?;
-            Ok((name.clone(), BindValue::from(literal)))
-        };
-        self.bind.iter().map(read).collect()
-    }
 }
 
 /// The line of a stream that ends it with an error.

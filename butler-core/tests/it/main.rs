@@ -1,6 +1,7 @@
 //! Behaviour of the vocabulary, judged by what the Python package says.
 #![allow(clippy::unwrap_used)]
 
+mod corpora;
 mod data_ids;
 mod datasets;
 mod exports;

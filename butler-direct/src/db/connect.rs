@@ -1,13 +1,13 @@
 //! Connecting to databases.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use butler_core::error::{Error, Result};
 use sqlx::pool::PoolConnectionMetadata;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
 use super::database::{Database, Pool};
@@ -21,8 +21,11 @@ pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// write has changed then wait there for its end, instead of going to the file and back.
 const SQLITE_CACHE: &str = "-65536";
 
-/// How long a caller waits for a free connection before it gives up.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a caller waits for a connection before it gives up, if nothing else is asked for.
+pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How many steps SQLite takes between looks at the clock: a fraction of a millisecond.
+const SQLITE_STEPS: i32 = 10_000;
 
 /// How long a connection on which SQLite checks no foreign keys is kept for the next large insert.
 const UNCHECKED_IDLE: Duration = Duration::from_secs(10);
@@ -64,7 +67,10 @@ pub struct ConnectOptions {
     pub sqlite_busy_timeout: Duration,
     /// How the references of large inserts are checked on PostgreSQL.
     pub reference_checks: ReferenceChecks,
-    /// How long PostgreSQL may take for one statement; as the server is set up, if unset.
+    /// How long a caller waits for a connection before it gives up.
+    pub acquire_timeout: Duration,
+    /// How long PostgreSQL may take for one statement (as the server is set up, if unset), and
+    /// SQLite for all that a session asks (without limit, if unset). Zero is no limit.
     pub statement_timeout: Option<Duration>,
     /// Whether the database is for a registry. Without the extension that its tables need, a
     /// PostgreSQL database is then refused.
@@ -80,6 +86,7 @@ impl ConnectOptions {
             max_connections,
             sqlite_busy_timeout: SQLITE_BUSY_TIMEOUT,
             reference_checks: ReferenceChecks::default(),
+            acquire_timeout: ACQUIRE_TIMEOUT,
             statement_timeout: None,
             for_registry: true,
         }
@@ -113,17 +120,12 @@ impl Database {
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn connect_with(location: &Location, options: &ConnectOptions) -> Result<Self> {
-        let access = options.access;
         match location {
             Location::Postgres(url) => Self::connect_postgres(url, options).await,
             Location::SqliteFile(path) => {
                 let wanted = options;
-                let options = SqliteConnectOptions::new()
-                    .filename(path)
-                    .create_if_missing(access == Access::ReadWrite)
-                    .read_only(access == Access::ReadOnly);
+                let options = sqlite_file(path, wanted);
                 let label = format!("SQLite database {}", path.display());
-                let options = options.busy_timeout(wanted.sqlite_busy_timeout);
                 Self::connect_sqlite(options, false, label, wanted).await
             }
             Location::SqliteMemory => {
@@ -139,25 +141,41 @@ impl Database {
         }
     }
 
+    /// Another pool of connections to the same database, for reading only. None is opened before
+    /// it is needed.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] if the location is none. A database in memory has one connection,
+    /// which is shared.
+    pub fn beside(&self, location: &Location, options: &ConnectOptions) -> Result<Self> {
+        let wanted = ConnectOptions {
+            access: Access::ReadOnly,
+            ..options.clone()
+        };
+        let pool = match location {
+            Location::Postgres(url) => {
+                let options = postgres_options(url)?;
+                Pool::Postgres(postgres_pool(&wanted).connect_lazy_with(options))
+            }
+            Location::SqliteFile(path) => {
+                let options = sqlite_file(path, &wanted).foreign_keys(true);
+                Pool::Sqlite(sqlite_pool(&wanted).connect_lazy_with(options))
+            }
+            Location::SqliteMemory => return Ok(self.clone()),
+        };
+        let namespace = self.namespace().map(str::to_owned);
+        let label = self.label().to_owned();
+        Ok(Self::new(pool, None, namespace, label, &wanted))
+    }
+
     async fn connect_postgres(url: &str, wanted: &ConnectOptions) -> Result<Self> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|e| Error::Configuration(format!("the PostgreSQL URL is not valid: {e}")))?
-            .application_name("butler");
-        let settings = session_settings(wanted);
+        let options = postgres_options(url)?;
         let label = format!(
             "PostgreSQL database {} at {}",
             options.get_database().unwrap_or("(default)"),
             options.get_host()
         );
-        let pool = PgPoolOptions::new()
-            .max_connections(wanted.max_connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| Box::pin(still_usable(connection, meta)))
-            .after_connect(move |connection, _| {
-                let settings = AssertSqlSafe(settings.clone());
-                Box::pin(async move { connection.execute(settings).await.map(drop) })
-            })
+        let pool = postgres_pool(wanted)
             .connect_with(options)
             .await
             .map_err(|e| SqlError::new(format!("connecting to {label}"), e))?;
@@ -185,20 +203,11 @@ impl Database {
         label: String,
         wanted: &ConnectOptions,
     ) -> Result<Self> {
-        let max_connections = wanted.max_connections;
         let mut options = options.foreign_keys(true);
         if wanted.access == Access::ReadWrite {
             options = options.pragma("cache_size", SQLITE_CACHE);
         }
-        let pool = SqlitePoolOptions::new()
-            .max_connections(max_connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            // There is no server that could have gone away.
-            .test_before_acquire(false)
-            // A database in memory lives as long as its only connection.
-            .min_connections(u32::from(max_connections == 1))
-            .idle_timeout(None)
-            .max_lifetime(None)
+        let pool = sqlite_pool(wanted)
             .connect_with(options.clone())
             .await
             .map_err(|e| SqlError::new(format!("opening {label}"), e))?;
@@ -208,7 +217,7 @@ impl Database {
         let unchecked = by_set.then(|| {
             SqlitePoolOptions::new()
                 .max_connections(1)
-                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .acquire_timeout(wanted.acquire_timeout)
                 .test_before_acquire(false)
                 .idle_timeout(UNCHECKED_IDLE)
                 .connect_lazy_with(options.foreign_keys(false))
@@ -216,6 +225,66 @@ impl Database {
         let pool = Pool::Sqlite(pool);
         Ok(Self::new(pool, unchecked, None, label, wanted))
     }
+}
+
+fn sqlite_file(path: &Path, wanted: &ConnectOptions) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(wanted.access == Access::ReadWrite)
+        .read_only(wanted.access == Access::ReadOnly)
+        .busy_timeout(wanted.sqlite_busy_timeout)
+}
+
+fn postgres_options(url: &str) -> Result<PgConnectOptions> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|e| Error::Configuration(format!("the PostgreSQL URL is not valid: {e}")))?;
+    Ok(options.application_name("butler"))
+}
+
+fn postgres_pool(wanted: &ConnectOptions) -> PgPoolOptions {
+    let settings = session_settings(wanted);
+    PgPoolOptions::new()
+        .max_connections(wanted.max_connections)
+        .acquire_timeout(wanted.acquire_timeout)
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| Box::pin(still_usable(connection, meta)))
+        .after_connect(move |connection, _| {
+            let settings = AssertSqlSafe(settings.clone());
+            Box::pin(async move { connection.execute(settings).await.map(drop) })
+        })
+}
+
+fn sqlite_pool(wanted: &ConnectOptions) -> SqlitePoolOptions {
+    let options = SqlitePoolOptions::new()
+        .max_connections(wanted.max_connections)
+        .acquire_timeout(wanted.acquire_timeout)
+        // There is no server that could have gone away.
+        .test_before_acquire(false)
+        // A database in memory lives as long as its only connection.
+        .min_connections(u32::from(wanted.max_connections == 1))
+        .idle_timeout(None)
+        .max_lifetime(None);
+    let limit = wanted.statement_timeout.filter(|limit| !limit.is_zero());
+    let Some(limit) = limit else {
+        return options;
+    };
+    options
+        .after_connect(move |connection, _| Box::pin(limit_session(connection, limit)))
+        .before_acquire(move |connection, _| {
+            Box::pin(async move { limit_session(connection, limit).await.map(|()| true) })
+        })
+}
+
+/// Has SQLite break off whatever it does when a session has had its time. SQLite knows no limits
+/// for statements; one that computes without giving a row could be stopped by nothing else.
+async fn limit_session(
+    connection: &mut SqliteConnection,
+    limit: Duration,
+) -> std::result::Result<(), sqlx::Error> {
+    let begin = Instant::now();
+    let mut handle = connection.lock_handle().await?;
+    handle.set_progress_handler(SQLITE_STEPS, move || begin.elapsed() < limit);
+    Ok(())
 }
 
 /// What a new connection to PostgreSQL is told first. Parameters at its start would do as well, but

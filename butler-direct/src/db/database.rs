@@ -1,5 +1,6 @@
 //! A handle to one database and namespace.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -316,18 +317,89 @@ impl Database {
     /// # Errors
     /// Any database error.
     pub async fn ensure_table(&self, session: &mut Session, spec: &TableSpec) -> Result<()> {
-        if self.table_exists(session, &spec.name).await? {
+        self.ensure_tables(session, &[spec], &[]).await
+    }
+
+    /// Creates those of the tables that are not there, which other clients may be creating at the
+    /// same time. The session must be a transaction.
+    ///
+    /// A foreign key locks the table that it refers to against writing until the transaction ends.
+    /// `referenced` are such tables in the order in which writers lock them.
+    ///
+    /// Clients of the reference implementation know nothing of
+    /// [`lock_definitions`](Self::lock_definitions). They take the names of one table, lock what it
+    /// refers to, and commit. So all names are taken here before the first lock: who waits for a
+    /// name holds nothing that anybody else waits for.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn ensure_tables(
+        &self,
+        session: &mut Session,
+        specs: &[&TableSpec],
+        referenced: &[&str],
+    ) -> Result<()> {
+        if self.missing_tables(session, specs).await?.is_empty() {
             return Ok(());
         }
         self.lock_definitions(session).await?;
-        if self.table_exists(session, &spec.name).await? {
+        let missing = self.missing_tables(session, specs).await?;
+        if self.dialect() == Dialect::Sqlite {
+            for spec in missing {
+                for statement in self.ddl().create(spec, true) {
+                    session.execute_script(statement).await?;
+                }
+            }
             return Ok(());
         }
-        // Clients of the reference implementation know nothing of the lock. PostgreSQL's IF NOT
-        // EXISTS does not see what they have not yet committed; it then waits for them, and fails
-        // on an index of its catalogue or on the finished table.
+        let mut created = Vec::new();
+        for spec in missing {
+            if self.create_unlinked(session, spec).await? {
+                created.push(spec);
+            }
+        }
+        let keys: BTreeSet<&str> = created
+            .iter()
+            .flat_map(|spec| &spec.foreign_keys)
+            .map(|key| key.table.as_str())
+            .collect();
+        let locked: Vec<String> = referenced
+            .iter()
+            .filter(|name| keys.contains(*name))
+            .map(|name| self.table(name))
+            .collect();
+        if !locked.is_empty() {
+            let tables = locked.join(", ");
+            let lock = format!("LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE");
+            session.execute_script(lock).await?;
+        }
+        for statement in created.into_iter().filter_map(|spec| self.ddl().link(spec)) {
+            session.execute_script(statement).await?;
+        }
+        Ok(())
+    }
+
+    async fn missing_tables<'s>(
+        &self,
+        session: &mut Session,
+        specs: &[&'s TableSpec],
+    ) -> Result<Vec<&'s TableSpec>> {
+        let mut missing = Vec::new();
+        for spec in specs {
+            if !self.table_exists(session, &spec.name).await? {
+                missing.push(*spec);
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Creates a table without its foreign keys, and says whether nobody else was faster.
+    ///
+    /// PostgreSQL's `IF NOT EXISTS` does not see what others have not yet committed; it then waits
+    /// for them, and fails on an index of its catalogue or on the finished table.
+    async fn create_unlinked(&self, session: &mut Session, spec: &TableSpec) -> Result<bool> {
         let savepoint = session.savepoint().await?;
-        for statement in self.ddl().create(spec, true) {
+        for statement in self.ddl().create_unlinked(spec) {
             let Err(error) = session.try_execute_script(statement).await else {
                 continue;
             };
@@ -336,11 +408,12 @@ impl Database {
             }
             session.rollback_to(savepoint).await?;
             return match self.table_exists(session, &spec.name).await? {
-                true => Ok(()),
+                true => Ok(false),
                 false => Err(error.into()),
             };
         }
-        session.release(savepoint).await
+        session.release(savepoint).await?;
+        Ok(true)
     }
 
     /// Whether a table of that name exists in the namespace.

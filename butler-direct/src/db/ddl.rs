@@ -37,6 +37,33 @@ impl DdlWriter<'_> {
 
     /// All statements that create the table, its sequences and its indexes, in order.
     pub fn create(&self, spec: &TableSpec, if_not_exists: bool) -> Vec<String> {
+        self.statements(spec, if_not_exists, &spec.foreign_keys)
+    }
+
+    /// The statements that create the table, unless it is there, without its foreign keys: all
+    /// that takes names, and nothing that locks other tables. [`link`](Self::link) has the rest.
+    pub fn create_unlinked(&self, spec: &TableSpec) -> Vec<String> {
+        self.statements(spec, true, &[])
+    }
+
+    /// The statement that adds the foreign keys to a table created without; none if it has none.
+    /// For PostgreSQL: SQLite cannot add them.
+    pub fn link(&self, spec: &TableSpec) -> Option<String> {
+        let keys: Vec<String> = spec
+            .foreign_keys
+            .iter()
+            .map(|key| format!("ADD {}", self.foreign_key_line(&spec.name, key)))
+            .collect();
+        let table = self.qualified(&spec.name);
+        (!keys.is_empty()).then(|| format!("ALTER TABLE {table} {}", keys.join(", ")))
+    }
+
+    fn statements(
+        &self,
+        spec: &TableSpec,
+        if_not_exists: bool,
+        foreign_keys: &[ForeignKey],
+    ) -> Vec<String> {
         let guard = if if_not_exists { "IF NOT EXISTS " } else { "" };
         let mut statements = Vec::new();
         if self.dialect == Dialect::Postgres {
@@ -62,7 +89,7 @@ impl DdlWriter<'_> {
                 .map(|columns| self.unique_line(&spec.name, columns)),
         );
         lines.extend(
-            spec.foreign_keys
+            foreign_keys
                 .iter()
                 .map(|key| self.foreign_key_line(&spec.name, key)),
         );

@@ -18,6 +18,10 @@ pub enum SqlErrorKind {
     Busy,
     /// The connection broke or could not be made.
     Disconnected,
+    /// No connection was to be had for longer than callers wait, or the server takes no more.
+    Exhausted,
+    /// The statement took longer than it may, or was stopped from outside.
+    TimedOut,
     /// The statement names a table or column that is not there.
     MissingTable,
     /// The statement creates a table, index, sequence or schema that is there already.
@@ -86,13 +90,34 @@ impl From<SqlError> for Error {
             SqlErrorKind::Disconnected => {
                 format!("{}: the connection to the database was lost", error.context)
             }
-            _ => error.context,
+            SqlErrorKind::Exhausted => {
+                format!("{}: no connection was to be had in time", error.context)
+            }
+            SqlErrorKind::TimedOut => format!("{}: it takes too long", error.context),
+            _ => {
+                return Self::Database {
+                    context: error.context,
+                    source: Box::new(error.source),
+                };
+            }
         };
-        Self::Database {
+        Self::Unavailable {
             context,
             source: Box::new(error.source),
         }
     }
+}
+
+/// Whether PostgreSQL undid a transaction only because of what other transactions did at the same
+/// time, so that it may well succeed when it is run anew: a deadlock, or a failed serialization.
+pub(crate) fn gave_way(error: &Error) -> bool {
+    let Error::Unavailable { source, .. } = error else {
+        return false;
+    };
+    let Some(sqlx::Error::Database(error)) = source.downcast_ref::<sqlx::Error>() else {
+        return false;
+    };
+    matches!(error.code().as_deref(), Some("40P01" | "40001"))
 }
 
 /// Whether the database has refused a value, as opposed to being out of reach, out of order or busy: another
@@ -129,8 +154,14 @@ fn classify(error: &sqlx::Error) -> SqlErrorKind {
             Some("42P01" | "42703") => SqlErrorKind::MissingTable,
             // duplicate_table (an index or a sequence as well), duplicate_schema, duplicate_object.
             Some("42P07" | "42P06" | "42710") => SqlErrorKind::Duplicate,
-            // admin_shutdown, crash_shutdown, cannot_connect_now.
+            // admin_shutdown, crash_shutdown, cannot_connect_now; what poolers say of a server that
+            // is gone.
             Some("57P01" | "57P02" | "57P03") => SqlErrorKind::Disconnected,
+            Some(code) if code.len() == 5 && code.starts_with("08") => SqlErrorKind::Disconnected,
+            // too_many_connections.
+            Some("53300") => SqlErrorKind::Exhausted,
+            // query_canceled; SQLite's SQLITE_INTERRUPT.
+            Some("57014" | "9") => SqlErrorKind::TimedOut,
             Some("1") if error.message().starts_with("no such table") => SqlErrorKind::MissingTable,
             _ if error.is_unique_violation() => SqlErrorKind::Unique,
             _ if error.is_foreign_key_violation() => SqlErrorKind::ForeignKey,
@@ -139,10 +170,10 @@ fn classify(error: &sqlx::Error) -> SqlErrorKind {
             Some("23502" | "1299" | "22001") => SqlErrorKind::Check,
             _ => SqlErrorKind::Other,
         },
-        sqlx::Error::Io(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => SqlErrorKind::Disconnected,
+        sqlx::Error::PoolTimedOut => SqlErrorKind::Exhausted,
+        sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+            SqlErrorKind::Disconnected
+        }
         _ => SqlErrorKind::Other,
     }
 }

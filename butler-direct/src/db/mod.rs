@@ -15,9 +15,11 @@ pub mod row;
 pub mod schema;
 pub mod session;
 
+pub(crate) use connect::ACQUIRE_TIMEOUT;
 pub use connect::{Access, ConnectOptions, Location, SQLITE_BUSY_TIMEOUT};
 pub use database::Database;
 pub use dialect::Dialect;
+pub(crate) use error::gave_way;
 pub use error::{SqlError, SqlErrorKind, is_refused_value};
 pub use param::Param;
 pub use references::ReferenceChecks;

@@ -1,6 +1,7 @@
 //! What is done with whole repositories: each file is one operation of
 //! [`DirectButler`](crate::butler::DirectButler).
 
+pub mod compatibility;
 pub mod create;
 mod definitions;
 pub mod existence;

@@ -8,6 +8,7 @@ use butler_core::dimensions::{DimensionGroup, DimensionUniverse};
 
 use super::collection_keys::CollectionKeys;
 use super::dataset_types::DatasetTypeRecord;
+use super::datasets::by_id::LIKELY_TABLES;
 use super::overrides::DatasetTypeOverrides;
 use super::versions::SchemaVersions;
 use crate::db::Database;
@@ -27,6 +28,8 @@ pub(crate) struct Context {
     groups: RwLock<HashMap<i64, DimensionGroup>>,
     dataset_types: RwLock<DatasetTypes>,
     tables: RwLock<HashSet<String>>,
+    /// One dataset type for each table of memberships that a look-up by ID needed first.
+    likely: RwLock<Vec<Arc<DatasetTypeRecord>>>,
 }
 
 #[derive(Debug, Default)]
@@ -51,6 +54,7 @@ impl Context {
             groups: RwLock::new(groups),
             dataset_types: RwLock::default(),
             tables: RwLock::default(),
+            likely: RwLock::default(),
         }
     }
 
@@ -107,6 +111,21 @@ impl Context {
 
     pub(super) fn remember_table(&self, name: &str) {
         write(&self.tables).insert(name.to_owned());
+    }
+
+    /// The tables of memberships in which a look-up by ID expects the dataset, each with one of the
+    /// dataset types that are in it. They never change, so that statements do not.
+    pub(super) fn likely_tables(&self) -> Vec<Arc<DatasetTypeRecord>> {
+        read(&self.likely).clone()
+    }
+
+    /// Takes note that a look-up by ID needed the table of this dataset type, as long as few are
+    /// known.
+    pub(super) fn remember_likely_table(&self, record: &Arc<DatasetTypeRecord>) {
+        let mut likely = write(&self.likely);
+        if likely.len() < LIKELY_TABLES && likely.iter().all(|known| known.tags != record.tags) {
+            likely.push(Arc::clone(record));
+        }
     }
 
     /// Forgets all dataset types.

@@ -350,44 +350,17 @@ impl Context {
         session: &mut Session,
         specs: impl Iterator<Item = &TableSpec>,
     ) -> Result<()> {
-        let mut missing = Vec::new();
-        for spec in specs {
-            if !self.database.table_exists(session, &spec.name).await? {
-                missing.push(spec);
-            }
-        }
-        if missing.is_empty() {
-            return Ok(());
-        }
-        // First of all, as everywhere.
-        self.database.lock_definitions(session).await?;
-        if self.database.dialect() == Dialect::Postgres {
-            // A foreign key locks the table that it refers to against writing until the
-            // transaction ends. The locks are taken here, in the order in which writers take
-            // theirs: collections, dimension records, datasets.
-            let referenced: BTreeSet<&str> = missing
-                .iter()
-                .flat_map(|spec| &spec.foreign_keys)
-                .map(|key| key.table.as_str())
-                .collect();
-            let dimensions = self.universe.elements().map(|element| element.name());
-            let tables: Vec<String> = ["dataset_type", "collection"]
-                .into_iter()
-                .chain(dimensions)
-                .chain(["dataset"])
-                .filter(|name| referenced.contains(name))
-                .map(|name| self.database.table(name))
-                .collect();
-            let lock = format!(
-                "LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
-                tables.join(", ")
-            );
-            session.execute_script(lock).await?;
-        }
-        for spec in missing {
-            self.database.ensure_table(session, spec).await?;
-        }
-        Ok(())
+        let specs: Vec<&TableSpec> = specs.collect();
+        // Writers write collections first, then dimension records, then datasets.
+        let dimensions = self.universe.elements().map(|element| element.name());
+        let referenced: Vec<&str> = ["dataset_type", "collection"]
+            .into_iter()
+            .chain(dimensions)
+            .chain(["dataset"])
+            .collect();
+        self.database
+            .ensure_tables(session, &specs, &referenced)
+            .await
     }
 
     /// Inserts the row of a dataset type, and says whether it is new.

@@ -7,6 +7,7 @@ pub mod attributes;
 pub mod chains;
 mod collection_keys;
 pub mod collections;
+pub mod compatibility;
 mod context;
 mod dataset_types;
 mod datasets;

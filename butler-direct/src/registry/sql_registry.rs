@@ -179,6 +179,22 @@ impl SqlRegistry {
         }
     }
 
+    /// The same registry over other connections to its database. What it remembers is its own.
+    #[must_use]
+    pub(crate) fn with_database(self, database: Database) -> Self {
+        let old = &self.context;
+        let context = Context::new(
+            database,
+            old.universe,
+            old.versions.clone(),
+            old.overrides.clone(),
+        );
+        Self {
+            context: Arc::new(context),
+            ..self
+        }
+    }
+
     /// The database.
     pub fn database(&self) -> &Database {
         &self.context.database

@@ -13,14 +13,29 @@ use uuid::Uuid;
 
 use super::chains::ChainEdit;
 use super::{SqlRegistry, attributes};
+use crate::db::gave_way;
 
-/// Runs one operation in a transaction of its own.
+/// How often a transaction is run anew that PostgreSQL undid in favour of another one.
+const ATTEMPTS: u32 = 5;
+
+/// Runs one operation in a transaction of its own, and anew if it had to give way to another.
 macro_rules! in_transaction {
     ($self:ident, $transaction:ident => $operation:expr) => {{
-        let mut $transaction = $self.begin().await?;
-        let result = $operation.await?;
-        $transaction.commit().await?;
-        Ok(result)
+        let mut attempt = 1;
+        loop {
+            let mut $transaction = $self.begin().await?;
+            let done = match $operation.await {
+                Ok(result) => $transaction.commit().await.map(|()| result),
+                Err(error) => {
+                    drop($transaction);
+                    Err(error)
+                }
+            };
+            match done {
+                Err(error) if attempt < ATTEMPTS && gave_way(&error) => attempt += 1,
+                done => return done,
+            }
+        }
     }};
 }
 

@@ -125,6 +125,26 @@ fn managers(keys: CollectionKeys) -> impl Iterator<Item = &'static Manager> {
     })
 }
 
+/// A part of the schema, with the classes that handle it, the best first, and their versions.
+pub(super) struct Part {
+    pub(super) name: &'static str,
+    pub(super) classes: Vec<(&'static str, &'static [Version])>,
+}
+
+/// All parts that every repository has.
+pub(super) fn parts() -> impl Iterator<Item = Part> {
+    MANAGERS.iter().map(|manager| {
+        let others = [&NAME_KEYS]
+            .into_iter()
+            .filter(|other| other.name == manager.name);
+        let all = [manager].into_iter().chain(others);
+        Part {
+            name: manager.name,
+            classes: all.map(|one| (one.class, one.versions)).collect(),
+        }
+    })
+}
+
 const CLASS_KEY_PREFIX: &str = "config:registry.managers.";
 const VERSION_KEY_PREFIX: &str = "version:";
 
@@ -302,7 +322,7 @@ impl SchemaVersions {
 }
 
 /// Whether a client that knows version `known` can handle tables of version `found`.
-fn compatible(found: Version, known: Version, writeable: bool) -> bool {
+pub(super) fn compatible(found: Version, known: Version, writeable: bool) -> bool {
     found.major == known.major
         && (found.minor == known.minor || (known.minor > found.minor && !writeable))
 }

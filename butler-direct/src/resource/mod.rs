@@ -33,7 +33,7 @@ pub use path::{ResourcePath, Scheme};
 pub use posix::PosixStore;
 pub(crate) use quoting::quote_component;
 pub use resources::{Resources, ResourcesBuilder};
-pub use s3::{S3Settings, S3Store};
+pub use s3::{S3Settings, S3Store, SignatureVersion};
 pub use store::{ByteStream, ResourceInfo, ResourceStore, Signer};
 
 /// Operations under way at once in bulk calls.

@@ -353,7 +353,7 @@ async fn a_database_that_goes_away_in_the_middle() {
     }
     assert_error!(
         writer.await.unwrap().unwrap_err(),
-        Error::Database { .. },
+        Error::Unavailable { .. },
         "dataset_location",
         "connection to the database was lost"
     );

@@ -47,7 +47,7 @@ impl Arguments {
             drain(&runner.with_lock(lock).with_stop(stop), &register).await
         } else {
             let schedule = settings.schedule;
-            scheduler::run(&runner, register, lock, schedule, stop).await?;
+            scheduler::run(&runner, register, lock, schedule, Vec::new(), stop).await?;
             Ok(())
         }
     }

@@ -35,6 +35,14 @@ pub enum Step {
     DeleteMain,
 }
 
+/// What is ready to be linked to `/repo/main`. What is to expire by force is linked as well: nothing
+/// leaves embargo before, whatever becomes of it afterwards.
+const TO_MAIN: &str = "d.prompt_prep_status = 1 AND d.repo_main_status = 0";
+
+/// What is safe to be deleted from embargo.
+const DELETE_EMBARGO: &str =
+    "d.embargo_status = 1 AND d.prompt_prep_status = 1 AND d.repo_main_status = 1";
+
 /// Which datasets, by their type, a query is for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Clause {
@@ -142,17 +150,23 @@ impl Step {
                 time: "observed_time",
                 cutoff: |rule, now| Some(now.minus(rule.embargo)),
             }],
-            Self::ToMain => &[Clause::Due {
-                condition: "d.prompt_prep_status = 1 AND d.repo_main_status = 0
-                                AND d.forced = 0",
-                time: "unembargo_time",
-                cutoff: |_, now| Some(now),
-            }],
-            Self::DeleteEmbargo => &[Clause::Any {
-                condition: "d.embargo_status = 1 AND d.prompt_prep_status = 1
-                                AND d.repo_main_status = 1",
-                time: "unembargo_time",
-            }],
+            Self::ToMain => &[
+                Clause::Due {
+                    condition: TO_MAIN,
+                    time: "unembargo_time",
+                    cutoff: |_, now| Some(now),
+                },
+                Clause::Forced { condition: TO_MAIN },
+            ],
+            Self::DeleteEmbargo => &[
+                Clause::Any {
+                    condition: DELETE_EMBARGO,
+                    time: "unembargo_time",
+                },
+                Clause::Forced {
+                    condition: DELETE_EMBARGO,
+                },
+            ],
             Self::ToGoogleInt => &[Clause::Due {
                 condition: "d.prompt_prep_status = 1 AND d.google_int_status = 0
                                 AND d.forced = 0",
@@ -205,7 +219,7 @@ impl Step {
                 Clause::Forced {
                     condition: "d.prompt_prep_status = 1
                                 AND d.google_int_status IN (0, 4) AND d.google_prod_status IN (0, 4)
-                                AND d.embargo_status <> 1",
+                                AND d.embargo_status <> 1 AND d.repo_main_status <> 0",
                 },
             ],
             Self::DeleteMain => &[
@@ -259,13 +273,15 @@ impl Step {
                     && rule.is_some_and(|rule| dataset.times.observed <= now.minus(rule.embargo))
             }
             Self::ToMain => {
-                free && !forced
-                    && rule.is_some()
+                (forced || (free && rule.is_some()))
                     && is(PromptPrep, Present)
                     && is(Main, NeverPresent)
             }
             Self::DeleteEmbargo => {
-                free && is(Embargo, Present) && is(PromptPrep, Present) && is(Main, Present)
+                (forced || free)
+                    && is(Embargo, Present)
+                    && is(PromptPrep, Present)
+                    && is(Main, Present)
             }
             Self::ToGoogleInt => publish(GoogleInt),
             Self::ToGoogleProd => publish(GoogleProd),
@@ -282,13 +298,10 @@ impl Step {
                     rule.is_some_and(|rule| !rule.public) && due(dataset.times.unembargo);
                 is(PromptPrep, Present)
                     && !is(Embargo, Present)
+                    && !is(Main, NeverPresent)
                     && gone(GoogleInt)
                     && gone(GoogleProd)
-                    && (forced
-                        || (free
-                            && !is(Main, NeverPresent)
-                            && rule.is_some()
-                            && (everywhere || internal)))
+                    && (forced || (free && rule.is_some() && (everywhere || internal)))
             }
             Self::DeleteMain => is(Main, Present) && is(PromptPrep, Deleted) && (forced || free),
         }

@@ -11,6 +11,7 @@ mod in_flight;
 mod publish;
 mod register;
 mod runner;
+mod tags;
 mod transfer;
 
 use async_trait::async_trait;
@@ -63,9 +64,9 @@ pub async fn action(
     repositories: &Repositories,
     raws: &[String],
 ) -> Result<Box<dyn Action>> {
-    let target: DirectButler = repositories.get(step.target()).await?;
+    let target: DirectButler = repositories.get_live(step.target()).await?;
     let source = match step.source() {
-        Some(name) => Some(repositories.get(name).await?),
+        Some(name) => Some(repositories.get_live(name).await?),
         None => None,
     };
     Ok(match (step, source) {

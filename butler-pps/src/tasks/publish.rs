@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use butler_core::datasets::DatasetRef;
-use butler_core::error::Result;
+use butler_core::error::{Error, Result};
 use butler_direct::DirectButler;
 use butler_direct::ops::in_place::InPlaceOptions;
 use uuid::Uuid;
 
+use super::tags::make_room;
 use super::transfer::stored;
 use super::{Action, Outcome};
 use crate::collections::OUTPUTS;
@@ -28,9 +29,18 @@ impl Action for Publish {
             transfer_dimensions: true,
             tag: Some(OUTPUTS.to_owned()),
         };
-        self.target
-            .transfer_in_place(&self.source, &stored, &options)
-            .await?;
+        let publish = || {
+            self.target
+                .transfer_in_place(&self.source, &stored, &options)
+        };
+        match (publish().await, &stored[..]) {
+            // Batches that fail so are divided until there is but one.
+            (Err(Error::ConflictingDefinition(_)), [dataset]) => {
+                make_room(&self.target, OUTPUTS, dataset).await?;
+                publish().await?;
+            }
+            (outcome, _) => drop(outcome?),
+        }
         Ok(Outcome {
             done: stored.iter().map(DatasetRef::id).collect(),
             missing,

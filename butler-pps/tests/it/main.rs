@@ -1,6 +1,16 @@
 //! Behaviour of the publication service and the writer.
-#![allow(clippy::unwrap_used)]
 
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod commands;
+mod faults;
+mod inputs;
 mod kafka;
+mod killing;
+mod lifecycle;
 mod listening;
+mod observatory;
+mod python;
+mod safety;
+mod state;
 mod writer;

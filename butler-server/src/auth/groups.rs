@@ -3,18 +3,25 @@
 //! What is remembered is the answer for one token, whether or not it names the group that is
 //! wanted: whoever leaves a group is refused, and whoever enters one is let in, once the answer is
 //! too old. Requests that come while it is being asked for wait for the same answer.
+//!
+//! Tokens themselves are not kept, and not compared: their digests are. So the time that a look-up
+//! takes tells nothing about them, and nor does an image of the process's memory.
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
 /// How many tokens are remembered at most.
 const MOST: usize = 20_000;
 
 type Groups = Arc<[String]>;
+
+/// What a token is known by.
+type TokenDigest = [u8; 32];
 
 #[derive(Debug)]
 struct Entry {
@@ -26,7 +33,7 @@ struct Entry {
 #[derive(Debug)]
 pub(super) struct GroupCache {
     lifetime: Duration,
-    entries: Mutex<HashMap<String, Arc<Entry>>>,
+    entries: Mutex<HashMap<TokenDigest, Arc<Entry>>>,
 }
 
 impl GroupCache {
@@ -52,10 +59,11 @@ impl GroupCache {
     }
 
     fn entry(&self, token: &str) -> Arc<Entry> {
+        let token = TokenDigest::from(Sha256::digest(token));
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let fresh = |entry: &Entry| now.duration_since(entry.since) < self.lifetime;
-        if let Some(entry) = entries.get(token).filter(|entry| fresh(entry)) {
+        if let Some(entry) = entries.get(&token).filter(|entry| fresh(entry)) {
             return Arc::clone(entry);
         }
         if entries.len() >= MOST {
@@ -68,7 +76,7 @@ impl GroupCache {
             since: now,
             groups: OnceCell::new(),
         });
-        entries.insert(token.to_owned(), Arc::clone(&entry));
+        entries.insert(token, Arc::clone(&entry));
         entry
     }
 }
@@ -98,6 +106,26 @@ mod tests {
         assert!(ask(&cache, &calls, &[]).await.is_empty());
         assert!(ask(&cache, &calls, &["g_later"]).await.is_empty());
         assert_eq!(calls.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn tokens_are_told_apart_and_not_kept() {
+        let cache = GroupCache::new(Duration::from_secs(600));
+        for token in ["gt-first.secret", "gt-second.secret"] {
+            let group = format!("group of {token}");
+            let ask = || async { Ok::<_, ()>(vec![group.clone()]) };
+            assert_eq!(*cache.get(token, ask).await.unwrap(), [group.clone()]);
+        }
+        let keys: Vec<u8> = cache
+            .entries
+            .lock()
+            .unwrap()
+            .keys()
+            .flatten()
+            .copied()
+            .collect();
+        assert_eq!(keys.len(), 64);
+        assert!(!keys.windows(6).any(|bytes| bytes == b"secret"));
     }
 
     #[tokio::test]

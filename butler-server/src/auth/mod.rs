@@ -61,39 +61,49 @@ impl Authenticator {
         groups: Option<&[String]>,
     ) -> ApiResult<User> {
         let unknown = || ApiError::not_found(format!("Unknown repository '{repository}'"));
-        let service = text(headers, "x-auth-request-service").map(str::to_owned);
+        let (user, member) = self.judge(headers, groups).await?;
+        groups.ok_or_else(unknown)?;
+        if member {
+            return Ok(user);
+        }
+        let name = user.name.unwrap_or_default();
+        Err(ApiError::refused(
+            http::StatusCode::FORBIDDEN,
+            format!(
+                "User {name} does not have permission to access Butler repository '{repository}'"
+            ),
+        ))
+    }
+
+    /// The sender of a request, and whether they may use what is open to one of these groups.
+    ///
+    /// # Errors
+    /// As [`authorize`](Self::authorize), but for members.
+    pub async fn judge(
+        &self,
+        headers: &HeaderMap,
+        groups: Option<&[String]>,
+    ) -> ApiResult<(User, bool)> {
+        let groups = groups.unwrap_or_default();
         let (name, member) = match self {
-            Self::Disabled => {
-                groups.ok_or_else(unknown)?;
-                let name = text(headers, "x-auth-request-user").map(str::to_owned);
-                return Ok(User { name, service });
-            }
+            Self::Disabled => (
+                text(headers, "x-auth-request-user").map(str::to_owned),
+                true,
+            ),
             Self::Gafaelfawr(gafaelfawr) => {
                 let (user, token) = gafaelfawr::credentials(headers)?;
-                let groups = groups.ok_or_else(unknown)?;
-                let member = open_to_all(groups) || gafaelfawr.is_member(token, groups).await?;
-                (user.to_owned(), member)
+                let member = open_to_all(groups)
+                    || (!groups.is_empty() && gafaelfawr.is_member(token, groups).await?);
+                (Some(user.to_owned()), member)
             }
             Self::Jwt(verifier) => {
                 let claims = verifier.verify(headers).await?;
-                let groups = groups.ok_or_else(unknown)?;
                 let member = open_to_all(groups) || claims.is_member(groups);
-                (claims.user, member)
+                (Some(claims.user), member)
             }
         };
-        if !member {
-            return Err(ApiError::refused(
-                http::StatusCode::FORBIDDEN,
-                format!(
-                    "User {name} does not have permission to access Butler repository \
-                     '{repository}'"
-                ),
-            ));
-        }
-        Ok(User {
-            name: Some(name),
-            service,
-        })
+        let service = text(headers, "x-auth-request-service").map(str::to_owned);
+        Ok((User { name, service }, member))
     }
 }
 

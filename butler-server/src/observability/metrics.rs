@@ -119,7 +119,8 @@ impl Metrics {
         writeln!(text, "butler_streaming_queries {}", self.limits.running()).map_err(fail)?;
         text.push_str("# HELP butler_pool_connections Database connections.\n");
         text.push_str("# TYPE butler_pool_connections gauge\n");
-        for repository in app.repositories.values() {
+        let served = app.repositories.values();
+        for repository in served.filter_map(|served| served.repository()) {
             for (pool, usage) in repository.pools() {
                 for (state, count) in [
                     ("busy", usage.open.saturating_sub(usage.idle)),

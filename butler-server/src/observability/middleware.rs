@@ -7,7 +7,8 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use butler_core::wire::CLIENT_REQUEST_ID_HEADER;
-use http::HeaderValue;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
 use tracing::Instrument as _;
 
 use super::context::RequestContext;
@@ -45,6 +46,12 @@ pub async fn observe(State(app): State<App>, mut request: Request, next: Next) -
             tracing::info!(method = %method, path, status, user, milliseconds, "request");
         }
     });
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        // Without this header clients do not try again.
+        let seconds = app.settings.retry_after_seconds;
+        let headers = response.headers_mut();
+        headers.entry(RETRY_AFTER).or_insert(seconds.into());
+    }
     if let Ok(id) = HeaderValue::from_str(context.id()) {
         response.headers_mut().insert(CLIENT_REQUEST_ID_HEADER, id);
     }

@@ -49,7 +49,8 @@ pub(crate) async fn get(
     let claims =
         claims.ok_or_else(|| refused("The token is not valid for this URL, or no longer"))?;
     let gone = || ApiError::not_found("The file is no longer there");
-    let repository = app.repositories.get(&label).ok_or_else(gone)?;
+    let served = app.repositories.get(&label).ok_or_else(gone)?;
+    let repository = served.repository().ok_or_else(ApiError::closed)?;
     let files = repository.lookups().datastore().files(&[id]).await?;
     let mut files = files.into_values().flatten();
     let file = files

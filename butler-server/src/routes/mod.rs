@@ -11,6 +11,9 @@ pub(crate) mod file;
 pub(crate) mod files;
 pub(crate) mod health;
 pub(crate) mod queries;
+pub(crate) mod repositories;
+pub(crate) mod search;
+pub(crate) mod web;
 
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;

@@ -6,19 +6,21 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use butler_core::error::{Error, Result};
-use butler_core::query::language::BindValues;
+use butler_core::query::language::{BindValue, BindValues};
 use butler_core::query::wire::{AdditionalQueryInput, QueryInputs};
 use butler_core::query::{
-    PageStream, QueryDriver, QueryTree, ResultLimit, ResultPage, ResultSpec, SimpleQuery, Where,
+    ColumnLiteral, PageStream, QueryDriver, QueryTree, ResultLimit, ResultPage, ResultSpec,
+    SimpleQuery, Where,
 };
 use butler_core::wire::{
     MAX_UPLOAD_ROWS, QueryAllDatasetsRequest, QueryAnyRequest, QueryAnyResponse, QueryCountRequest,
     QueryCountResponse, QueryExecuteRequest, QueryExplainRequest, QueryExplainResponse,
 };
 use futures::{StreamExt as _, TryFutureExt as _, TryStreamExt as _};
+use serde_json::Value;
 
 use crate::app::App;
-use crate::error::ApiResult;
+use crate::error::{ApiError, ApiResult};
 use crate::extract::{Access, Body, QueryBody};
 use crate::openapi::{
     BodyRefusals, LimitRefusals, QueryAnyBody, QueryCountBody, QueryExecuteBody, QueryExplainBody,
@@ -39,13 +41,12 @@ use crate::streaming::stream_pages;
 pub(crate) async fn execute(
     State(app): State<App>,
     access: Access,
-    QueryBody(text): QueryBody,
+    body: QueryBody,
 ) -> ApiResult<Response> {
     let permit = app.limits.acquire(access.user.name.as_deref())?;
-    let universe = access.repository.lookups().universe();
-    let request = QueryExecuteRequest::from_json(&text, universe)?;
+    let request = body.read(&access, QueryExecuteRequest::from_json)?;
     let pages = later(run(access.repository, request.query, request.result_spec));
-    Ok(stream_pages(&app, permit, pages))
+    stream_pages(&app, permit, pages).await
 }
 
 /// Datasets of several types, streamed.
@@ -63,9 +64,9 @@ pub(crate) async fn all_datasets(
     Body(request): Body<QueryAllDatasetsRequest>,
 ) -> ApiResult<Response> {
     let permit = app.limits.acquire(access.user.name.as_deref())?;
-    let bind = request.bind_values()?;
+    let bind = bind_values(&request)?;
     let pages = later(search_all(access.repository, request, bind));
-    Ok(stream_pages(&app, permit, pages))
+    stream_pages(&app, permit, pages).await
 }
 
 /// The number of rows.
@@ -77,12 +78,8 @@ pub(crate) async fn all_datasets(
     request_body = QueryCountBody,
     responses((status = 200, description = "The answer", body = QueryCountResponse), Refusals, BodyRefusals),
 )]
-pub(crate) async fn count(
-    access: Access,
-    QueryBody(text): QueryBody,
-) -> ApiResult<Json<QueryCountResponse>> {
-    let universe = access.repository.lookups().universe();
-    let request = QueryCountRequest::from_json(&text, universe)?;
+pub(crate) async fn count(access: Access, body: QueryBody) -> ApiResult<Json<QueryCountResponse>> {
+    let request = body.read(&access, QueryCountRequest::from_json)?;
     let (driver, tree) = prepare(&access.repository, request.query).await?;
     let (exact, discard) = (request.exact, request.discard);
     let count = driver.count(&tree, &request.result_spec, exact, discard);
@@ -100,12 +97,8 @@ pub(crate) async fn count(
     request_body = QueryAnyBody,
     responses((status = 200, description = "The answer", body = QueryAnyResponse), Refusals, BodyRefusals),
 )]
-pub(crate) async fn any(
-    access: Access,
-    QueryBody(text): QueryBody,
-) -> ApiResult<Json<QueryAnyResponse>> {
-    let universe = access.repository.lookups().universe();
-    let request = QueryAnyRequest::from_json(&text, universe)?;
+pub(crate) async fn any(access: Access, body: QueryBody) -> ApiResult<Json<QueryAnyResponse>> {
+    let request = body.read(&access, QueryAnyRequest::from_json)?;
     let (driver, tree) = prepare(&access.repository, request.query).await?;
     let found_rows = driver.any(&tree, request.execute, request.exact).await?;
     Ok(Json(QueryAnyResponse { found_rows }))
@@ -122,17 +115,35 @@ pub(crate) async fn any(
 )]
 pub(crate) async fn explain(
     access: Access,
-    QueryBody(text): QueryBody,
+    body: QueryBody,
 ) -> ApiResult<Json<QueryExplainResponse>> {
-    let universe = access.repository.lookups().universe();
-    let request = QueryExplainRequest::from_json(&text, universe)?;
+    let request = body.read(&access, QueryExplainRequest::from_json)?;
     let (driver, tree) = prepare(&access.repository, request.query).await?;
     let messages = driver.explain_no_results(&tree, request.execute).await?;
     Ok(Json(QueryExplainResponse { messages }))
 }
 
+/// The values of names in the condition.
+fn bind_values(request: &QueryAllDatasetsRequest) -> ApiResult<BindValues> {
+    let read = |(name, value): (&String, &Value)| {
+        let literal = ColumnLiteral::from_value(value).map_err(|error| {
+            let place = ["body", "bind", name];
+            ApiError::malformed(
+                "model_attributes_type",
+                place,
+                error.to_string(),
+                Value::Null,
+            )
+        })?;
+        Ok((name.clone(), BindValue::from(literal)))
+    };
+    request.bind.iter().map(read).collect()
+}
+
 /// A stream that begins with work, during which it is kept alive, too.
-fn later(pages: impl Future<Output = Result<PageStream>> + Send + 'static) -> PageStream {
+pub(super) fn later(
+    pages: impl Future<Output = Result<PageStream>> + Send + 'static,
+) -> PageStream {
     pages.try_flatten_stream().boxed()
 }
 

@@ -13,6 +13,9 @@ use uuid::Uuid;
 /// The buckets of repositories whose files are in S3.
 const BUCKETS: [&str; 2] = ["bucket", "other-bucket"];
 
+/// The buckets of a repository with four datastores, each with credentials of its own.
+const FOUR_BUCKETS: [&str; 4] = ["raw", "calib-data", "refcats", "products"];
+
 /// Where a repository has its database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Database {
@@ -24,7 +27,9 @@ pub(crate) enum Database {
 pub(crate) struct Place {
     directory: TempDir,
     schema: Option<TestSchema>,
-    objects: Option<S3Server>,
+    /// Held until the place is gone.
+    _objects: Option<S3Server>,
+    environment: Vec<(String, String)>,
 }
 
 /// The server that is tested: ours, unless `BUTLER_TEST_SERVER` is `reference`.
@@ -43,21 +48,49 @@ pub(crate) fn tested() -> Program {
 impl Place {
     /// Makes a repository with all of `arguments` of `make_repo.py`, its files on this machine.
     pub(crate) fn on_disk(database: Database, arguments: &[&str]) -> Self {
-        Self::make(database, None, arguments)
+        Self::make(database, None, Vec::new(), arguments)
     }
 
     /// As [`on_disk`](Self::on_disk), its files in S3.
     pub(crate) fn in_buckets(database: Database, kind: &str, arguments: &[&str]) -> Self {
         let root = format!("s3://{}/files/", BUCKETS[0]);
         let arguments = [&["--datastore", kind, "--s3", &root], arguments].concat();
-        Self::make(database, Some(S3Server::start(&BUCKETS)), &arguments)
+        let objects = S3Server::start(&BUCKETS);
+        let environment = objects.environment();
+        Self::make(database, Some(objects), environment, &arguments)
     }
 
-    fn make(database: Database, objects: Option<S3Server>, arguments: &[&str]) -> Self {
+    /// As [`on_disk`](Self::on_disk), its files in four buckets, for which there are different
+    /// credentials.
+    pub(crate) fn in_four_buckets(database: Database, arguments: &[&str]) -> Self {
+        let roots = FOUR_BUCKETS.map(|bucket| {
+            let profile = bucket.replace('-', "_");
+            format!("s3://{profile}@{bucket}/repo/")
+        });
+        let roots = roots.join(",");
+        let arguments = [&["--datastore", "production", "--s3", &roots], arguments].concat();
+        let objects = S3Server::with_accounts(&FOUR_BUCKETS);
+        let environment = objects.profiles(&FOUR_BUCKETS);
+        Self::make(database, Some(objects), environment, &arguments)
+    }
+
+    /// The same place, where the server also has this variable.
+    pub(crate) fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn make(
+        database: Database,
+        objects: Option<S3Server>,
+        environment: Vec<(String, String)>,
+        arguments: &[&str],
+    ) -> Self {
         let place = Self {
             directory: tempfile::tempdir().unwrap(),
             schema: (database == Database::Postgres).then(TestSchema::new),
-            objects,
+            _objects: objects,
+            environment,
         };
         let mut script = place.script("make_repo.py").arg(place.root());
         if let Some(schema) = &place.schema {
@@ -101,8 +134,7 @@ impl Place {
     }
 
     fn environment(&self) -> Vec<(String, String)> {
-        let objects = self.objects.as_ref();
-        objects.map(S3Server::environment).unwrap_or_default()
+        self.environment.clone()
     }
 }
 

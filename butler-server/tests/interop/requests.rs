@@ -64,7 +64,18 @@ fn and_unsound(path: &str, sound: &Value) -> Vec<Request> {
             requests.push(post(path, with(sound.clone(), name, wrong)));
         }
     }
-    requests.extend(["", "{", "[]", "null", "\"text\""].map(|text| Request {
+    let texts = [
+        "",
+        " ",
+        "{",
+        "[1,2",
+        "{\"a\":1,}",
+        "{} x",
+        "[]",
+        "null",
+        "\"text\"",
+    ];
+    requests.extend(texts.map(|text| Request {
         method: "POST",
         path: path.to_owned(),
         body: Body::Text(text),

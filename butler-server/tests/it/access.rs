@@ -70,6 +70,29 @@ async fn members_are_let_in() {
 }
 
 #[tokio::test]
+async fn everybody_is_shown_the_repositories_of_their_groups_alone() {
+    let site = Site::sqlite().await;
+    let (server, fake) = guarded(&site).await;
+    for (user, expected) in [("ada", json!([{"name": "r"}])), ("eve", json!([]))] {
+        let request = with(get("/api/butler/repositories"), "x-auth-request-user", user);
+        let request = with(request, "x-auth-request-token", user);
+        assert_eq!(server.send(request).await.json()["repositories"], expected);
+    }
+    let nobody = server.send(get("/api/butler/repositories")).await;
+    assert_eq!(nobody.status, 403);
+    fake.down.store(true, Ordering::SeqCst);
+    let request = with(
+        get("/api/butler/repositories"),
+        "x-auth-request-user",
+        "new",
+    );
+    let answer = server
+        .send(with(request, "x-auth-request-token", "new"))
+        .await;
+    assert_eq!(answer.status, 503);
+}
+
+#[tokio::test]
 async fn others_are_told_that_they_may_not() {
     let site = Site::sqlite().await;
     let (server, _) = guarded(&site).await;

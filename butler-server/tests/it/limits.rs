@@ -130,3 +130,18 @@ async fn a_body_without_a_length_is_measured_as_it_comes() {
     let answer = tokio::time::timeout(Duration::from_secs(30), answer).await;
     assert_eq!(answer.unwrap().status, 413);
 }
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let site = Site::sqlite().await;
+    let options = Options {
+        body_timeout_seconds: Some(1),
+        ..site.options()
+    };
+    let server = Server::start(options.check().unwrap()).await;
+    let silent = Body::from_stream(futures::stream::pending::<std::io::Result<Vec<u8>>>());
+    let request = Request::post(in_repository("v1/find_dataset"));
+    let answer = server.send(request.body(silent).unwrap());
+    let answer = tokio::time::timeout(Duration::from_secs(60), answer).await;
+    assert_eq!(answer.unwrap().status, 408);
+}

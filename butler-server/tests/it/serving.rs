@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get as on_get;
-use butler_server::serve::serve;
+use butler_server::serve::{ServeLimits, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -64,4 +64,65 @@ async fn requests_that_do_not_end_are_broken_off() {
     client.write_all(REQUEST).await.unwrap();
     stop.send(()).unwrap();
     server.await.unwrap().unwrap();
+}
+
+/// A server of a page `/`, with these limits.
+async fn limited(limits: ServeLimits) -> std::net::SocketAddr {
+    let router = Router::new().route("/", on_get(|| async { "done" }));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve(listener, router, std::future::pending(), limits));
+    address
+}
+
+/// What comes over a connection until it ends, for which there is a limit.
+async fn until_the_end(stream: TcpStream) -> String {
+    let answer = tokio::time::timeout(Duration::from_secs(60), answer(stream));
+    answer.await.unwrap()
+}
+
+#[tokio::test]
+async fn whoever_does_not_finish_the_head_of_a_request_is_cut_off() {
+    let limits = ServeLimits {
+        header_timeout: Duration::from_millis(100),
+        ..ServeLimits::default()
+    };
+    let address = limited(limits).await;
+    // Nothing; what may become either version of HTTP; a head without an end; a second one.
+    let whole = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+    let second = format!("{whole}GET / HTT");
+    for sent in [
+        "",
+        "PRI * HT",
+        "GET / HTTP/1.1\r\nhost: x\r\nslow: ",
+        whole,
+        &second,
+    ] {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(sent.as_bytes()).await.unwrap();
+        let answer = until_the_end(client).await;
+        assert_eq!(
+            answer.ends_with("done"),
+            sent.starts_with(whole),
+            "{sent:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn more_connections_than_there_may_be_wait_until_others_end() {
+    let limits = ServeLimits {
+        max_connections: 1,
+        ..ServeLimits::default()
+    };
+    let address = limited(limits).await;
+    let first = TcpStream::connect(address).await.unwrap();
+    let mut second = TcpStream::connect(address).await.unwrap();
+    let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    second.write_all(request).await.unwrap();
+    let mut byte = [0];
+    let early = tokio::time::timeout(Duration::from_millis(200), second.read(&mut byte)).await;
+    assert!(early.is_err(), "{early:?}");
+    drop(first);
+    assert!(until_the_end(second).await.ends_with("done"));
 }

@@ -76,7 +76,7 @@ impl Arguments {
             import: scaled(100_000.0),
             ingest_direct: scaled(20_000.0),
             ingest_copy: scaled(5_000.0),
-            find: scaled(1_000.0),
+            find: scaled(5_000.0),
         }
     }
 }

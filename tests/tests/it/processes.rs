@@ -365,3 +365,64 @@ async fn on_sqlite() {
 async fn on_postgres() {
     processes_write_one_repository(&Place::postgres()).await;
 }
+
+/// Waits until somebody waits for what this connection holds, at most a minute.
+async fn wait_for_a_waiter(connection: &mut sqlx::PgConnection) {
+    for _ in 0..600 {
+        let waiting: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM pg_stat_activity
+              WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))",
+        )
+        .fetch_one(&mut *connection)
+        .await
+        .unwrap();
+        if waiting > 0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("nobody waits for the name");
+}
+
+/// The reference takes a table's names, and then locks what the table refers to. Whoever waits for
+/// a name must not hold those locks.
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_the_name_of_a_table_stops_nobody_from_finishing_it() {
+    use sqlx::Connection as _;
+    let place = Place::postgres();
+    let butler = place.create().await;
+    let registry = butler.registry().clone();
+    let group = butler.universe().conform(["exposure", "detector"]).unwrap();
+    let plain = DatasetType::new("plain", group.clone(), "int", false).unwrap();
+    registry.register_dataset_type(&plain).await.unwrap();
+
+    let schema = place.schema().unwrap();
+    let mut other = sqlx::PgConnection::connect(schema.url()).await.unwrap();
+    let tags: String = sqlx::query_scalar(
+        "SELECT c.relname::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+          WHERE n.nspname = $1 AND c.relname LIKE 'dataset\\_tags\\_%' AND c.relkind = 'r'",
+    )
+    .bind(schema.name())
+    .fetch_one(&mut other)
+    .await
+    .unwrap();
+    let name = schema.name();
+    let calibs = tags.replace("_tags_", "_calibs_");
+    let run = |sql: String| sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
+    run(format!("BEGIN; CREATE SEQUENCE {name}.{calibs}_seq_id"))
+        .execute(&mut other)
+        .await
+        .unwrap();
+    let register = tokio::spawn(async move {
+        let calibration = DatasetType::new("calibration", group, "int", true).unwrap();
+        registry.register_dataset_type(&calibration).await
+    });
+    wait_for_a_waiter(&mut other).await;
+    run(format!(
+        "LOCK TABLE {name}.collection, {name}.dataset IN SHARE ROW EXCLUSIVE MODE NOWAIT; ROLLBACK"
+    ))
+    .execute(&mut other)
+    .await
+    .unwrap();
+    assert!(register.await.unwrap().unwrap());
+}

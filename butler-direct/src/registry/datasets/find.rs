@@ -54,7 +54,7 @@ impl Context {
     /// chains are searched depth first.
     ///
     /// Without a timespan, CALIBRATION collections are passed over: nothing says which of their
-    /// datasets is meant. The dataset's data ID has the values that its records imply, whatever
+    /// datasets is meant. In an empty timespan nothing is found. The dataset's data ID has the values that its records imply, whatever
     /// implied values the given one has.
     ///
     /// # Errors
@@ -100,7 +100,13 @@ impl Context {
         }
         let first = in_tree.first().copied();
         let tree = CollectionTree::from_rows(keys, in_tree)?;
-        for collection in tree.flatten(collections, false)? {
+        let wanted = tree.flatten(collections, false)?;
+        if timespan.is_some_and(Timespan::is_empty) {
+            // It overlaps nothing, not even what is valid always, as datasets elsewhere than in
+            // CALIBRATION collections are.
+            return Ok(Search::Nothing);
+        }
+        for collection in wanted {
             let found = match matches.get(&collection.key).map(Vec::as_slice) {
                 None | Some([]) => continue,
                 Some([found]) => found,

@@ -1,7 +1,7 @@
 //! Datasets: their insertion, membership in collections, look-up and removal.
 
 mod associate;
-mod by_id;
+pub(super) mod by_id;
 mod certify;
 pub(super) mod find;
 mod implied;

@@ -172,6 +172,9 @@ fn without_pixels(
     Ok(Scope::query(select, &selected, alias))
 }
 
+/// Pixels up to which each is looked up by its number.
+const FEW_PIXELS: i64 = 256;
+
 /// That a skypix dimension is one of the pixels that a region may overlap.
 #[derive(Debug)]
 pub(super) struct PixelConstraint {
@@ -187,9 +190,26 @@ impl PixelConstraint {
         })
     }
 
+    /// The pixels one by one, if they are few.
+    fn few(&self) -> Option<Vec<i64>> {
+        let count: i64 = self.ranges.iter().map(|(first, past)| past - first).sum();
+        let pixels = self.ranges.iter().flat_map(|&(first, past)| first..past);
+        (count <= FEW_PIXELS).then(|| pixels.collect())
+    }
+
     /// Joins the ranges, so that each is looked up in an index.
     fn join(&self, statement: &mut Statement<'_>, scope: &mut Scope) -> Result<()> {
         let pixel = scope.scalar(&Column::Key(self.dimension.name()))?;
+        if statement.dialect() == Dialect::Postgres
+            && let Some(pixels) = self.few()
+        {
+            // The planner knows how many rows a pixel has. Of a range that it does not know, it
+            // thinks that a large part of the table is in it.
+            let pixels = statement.param(Param::Ints(pixels));
+            let one_of = statement.sql("{} = ANY({})", [pixel, pixels]);
+            scope.condition(one_of);
+            return Ok(());
+        }
         let alias = statement.alias("p");
         let on = pixel
             .clone()

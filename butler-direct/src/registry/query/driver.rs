@@ -18,10 +18,10 @@ use butler_core::query::{
     QueryDriver, QuerySource, QueryTree, ResultKind, ResultPage, ResultSpec,
 };
 use butler_core::registry::{CollectionQuery, Registry};
-use futures::{StreamExt, TryStreamExt};
-use tokio::sync::mpsc;
+use futures::TryStreamExt;
 use uuid::Uuid;
 
+use super::pages::{self, Pages};
 use super::plan::{Inputs, Plan, Request};
 use super::postprocess::Postprocessing;
 use super::prepare::Prepared;
@@ -35,9 +35,6 @@ use crate::registry::context::Context;
 
 /// Results in one page.
 const PAGE: usize = 2_000;
-
-/// Pages that may wait to be taken.
-const WAITING_PAGES: usize = 1;
 
 /// Answers the queries of one session from the database.
 ///
@@ -149,12 +146,7 @@ impl SqlQueryDriver {
     }
 
     /// Runs a query and hands its pages over; ends early when nobody takes them any more.
-    async fn run(
-        self,
-        spec: ResultSpec,
-        tree: QueryTree,
-        pages: &mpsc::Sender<Result<Option<ResultPage>>>,
-    ) -> Result<()> {
+    async fn run(self, spec: ResultSpec, tree: QueryTree, pages: &Pages) -> Result<()> {
         spec.validate_tree(&tree)?;
         let mut session = self.context().database.read().await?;
         let prepared = self.prepare(&mut session, &tree).await?;
@@ -203,11 +195,11 @@ impl SqlQueryDriver {
             }
             reader.add(&row)?;
             left = left.saturating_sub(1);
-            if reader.len() == PAGE && pages.send(Ok(Some(reader.take()))).await.is_err() {
+            if reader.len() == PAGE && !pages.give(reader.take()).await {
                 return Ok(());
             }
         }
-        if reader.len() > 0 && pages.send(Ok(Some(reader.take()))).await.is_err() {
+        if reader.len() > 0 && !pages.give(reader.take()).await {
             return Ok(());
         }
         Ok(())
@@ -321,29 +313,10 @@ impl QueryDriver for SqlQueryDriver {
 
     fn execute(&self, spec: &ResultSpec, tree: &QueryTree) -> PageStream {
         let (driver, spec, tree) = (self.clone(), spec.clone(), tree.clone());
-        let started = async move {
-            let (sender, receiver) = mpsc::channel(WAITING_PAGES);
-            // Rows are read while the caller is busy with the page before. The task ends when the
-            // stream is dropped, wherever it is.
-            tokio::spawn(async move {
-                let outcome = driver.run(spec, tree, &sender).await.map(|()| None);
-                // If nobody listens, nobody wants to know.
-                let _ = sender.send(outcome).await;
-            });
-            futures::stream::unfold(Some(receiver), |receiver| async move {
-                let mut receiver = receiver?;
-                match receiver.recv().await {
-                    Some(Ok(Some(page))) => Some((Ok(page), Some(receiver))),
-                    Some(Ok(None)) => None,
-                    Some(Err(error)) => Some((Err(error), None)),
-                    None => {
-                        let error = Error::Internal("a query ended without an end".to_owned());
-                        Some((Err(error), None))
-                    }
-                }
-            })
-        };
-        futures::stream::once(started).flatten().boxed()
+        pages::stream(|pages| async move {
+            let outcome = driver.run(spec, tree, &pages).await;
+            (pages, outcome)
+        })
     }
 
     async fn materialize(

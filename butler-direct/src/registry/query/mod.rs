@@ -32,6 +32,7 @@ mod dimensions;
 mod driver;
 mod expression;
 mod overlaps;
+mod pages;
 mod plan;
 mod postprocess;
 mod prepare;

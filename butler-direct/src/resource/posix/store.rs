@@ -166,7 +166,7 @@ impl ResourceStore for PosixStore {
                 .make_parent(&path)
                 .and_then(|()| temporary_beside(&path))
                 .and_then(|mut file| {
-                    file.write_all(&data)?;
+                    file.as_file_mut().write_all(&data)?;
                     publish(file, &path, overwrite, durable)
                 })
                 .map_err(failed)
@@ -193,7 +193,7 @@ impl ResourceStore for PosixStore {
         })
         .await?
         .map_err(failed())?;
-        let handle = temporary.reopen().map_err(failed())?;
+        let handle = temporary.as_file().try_clone().map_err(failed())?;
         let mut file = tokio::fs::File::from_std(handle);
         let mut size = 0;
         while let Some(chunk) = next {

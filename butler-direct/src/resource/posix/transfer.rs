@@ -141,7 +141,7 @@ impl LocalTransfer {
             Read::by_ref(&mut input)
                 .take(SMALL + 1)
                 .read_to_end(&mut data)?;
-            output.write_all(&data)?;
+            output.as_file_mut().write_all(&data)?;
         }
         io::copy(&mut input, output.as_file_mut())?;
         output.as_file().set_permissions(found.permissions())?;

@@ -20,7 +20,9 @@ use aws_sdk_s3::config::{
     Region, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig,
 };
 
+use super::credentials::CachedCredentials;
 use super::endpoint::Endpoint;
+use super::presign::{Presigner, SignatureVersion};
 use crate::environment::Environment;
 use crate::resource::error::Result;
 
@@ -34,6 +36,8 @@ pub struct S3Settings {
     pub parallel_parts: usize,
     /// How often a request is tried before its failure is reported.
     pub max_attempts: u32,
+    /// How addresses for reading are signed.
+    pub signature_version: SignatureVersion,
 }
 
 impl Default for S3Settings {
@@ -42,6 +46,7 @@ impl Default for S3Settings {
             part_size: 16 << 20,
             parallel_parts: 4,
             max_attempts: 6,
+            signature_version: SignatureVersion::default(),
         }
     }
 }
@@ -51,6 +56,8 @@ impl Default for S3Settings {
 pub(super) struct S3Client {
     pub(super) endpoint: Endpoint,
     pub(super) client: Client,
+    /// None if there is nowhere to take credentials from.
+    pub(super) presigner: Option<Presigner>,
 }
 
 /// The clients in use, made when first needed.
@@ -85,16 +92,12 @@ impl Clients {
         if let Some(found) = lock().get(&endpoint) {
             return Ok(found.clone());
         }
-        let client = self.connect(&endpoint).await;
-        let made = Arc::new(S3Client {
-            endpoint: endpoint.clone(),
-            client,
-        });
+        let made = Arc::new(self.connect(&endpoint).await);
         // Two tasks may have raced here; everybody uses the one that came first.
         Ok(lock().entry(endpoint).or_insert(made).clone())
     }
 
-    async fn connect(&self, endpoint: &Endpoint) -> Client {
+    async fn connect(&self, endpoint: &Endpoint) -> S3Client {
         let files = self.profile_files();
         let profile = endpoint
             .profile
@@ -135,7 +138,15 @@ impl Clients {
         if let Some(url) = &endpoint.url {
             config = config.endpoint_url(url);
         }
-        Client::from_conf(config.build())
+        let credentials = shared.credentials_provider().map(CachedCredentials::new);
+        if let Some(credentials) = &credentials {
+            config = config.credentials_provider(credentials.clone());
+        }
+        S3Client {
+            endpoint: endpoint.clone(),
+            client: Client::from_conf(config.build()),
+            presigner: credentials.map(Presigner::new),
+        }
     }
 
     fn profile_files(&self) -> ProfileFiles {

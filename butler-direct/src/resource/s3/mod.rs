@@ -10,10 +10,13 @@
 //! check before the write, so of two writers at the same moment the later wins.
 
 mod client;
+mod credentials;
 mod endpoint;
 mod failure;
+mod presign;
 mod store;
 mod write;
 
 pub use client::S3Settings;
+pub use presign::SignatureVersion;
 pub use store::S3Store;

@@ -378,20 +378,53 @@ impl ResourceStore for S3Store {
 impl Signer for S3Store {
     async fn presign_get(&self, uri: &ResourcePath, valid_for: Duration) -> Result<String> {
         let (client, object) = self.locate_file(uri).await?;
-        let request = client.client.get_object();
-        let request = request.bucket(&object.bucket).key(&object.key);
-        signed(uri, request.presigned(validity(uri, valid_for)?).await)
+        let now = SystemTime::now();
+        let address = match self.presign_here(&client, &object, now, valid_for).await? {
+            Some(address) => address,
+            None => presign_by_sdk(&client, &object, now, valid_for).await?,
+        };
+        Ok(with_fragment(uri, address))
     }
 
     async fn presign_put(&self, uri: &ResourcePath, valid_for: Duration) -> Result<String> {
         let (client, object) = self.locate_file(uri).await?;
         let request = client.client.put_object();
         let request = request.bucket(&object.bucket).key(&object.key);
-        signed(uri, request.presigned(validity(uri, valid_for)?).await)
+        let validity = validity(uri, SystemTime::now(), valid_for)?;
+        let request = signed(uri, request.presigned(validity).await)?;
+        Ok(with_fragment(uri, request.uri().to_owned()))
     }
 }
 
 impl S3Store {
+    /// The address of an object, signed without the SDK; none if only the SDK can do so.
+    async fn presign_here(
+        &self,
+        client: &S3Client,
+        object: &ObjectKey,
+        now: SystemTime,
+        valid_for: Duration,
+    ) -> Result<Option<String>> {
+        // The SDK refuses what is too short or too long.
+        validity(&object.uri, now, valid_for)?;
+        let Some(presigner) = &client.presigner else {
+            return Ok(None);
+        };
+        let (name, key) = (&object.bucket, &object.key);
+        let bucket = match presigner.bucket(name) {
+            Some(bucket) => bucket,
+            None => {
+                let address = presign_by_sdk(client, object, now, valid_for).await?;
+                presigner.learn(name, key, &address, now, valid_for).await
+            }
+        };
+        let Some(bucket) = bucket else {
+            return Ok(None);
+        };
+        let version = self.clients.settings().signature_version;
+        Ok(presigner.sign(version, &bucket, key, now, valid_for).await)
+    }
+
     async fn locate_file(&self, uri: &ResourcePath) -> Result<(Arc<S3Client>, ObjectKey)> {
         let (client, object) = self.locate(uri).await?;
         if object.key.is_empty() || uri.is_directory() == Some(true) {
@@ -554,27 +587,47 @@ fn outcome(uri: &ResourcePath, answer: &Result<HashMap<String, (String, String)>
     })
 }
 
-fn validity(uri: &ResourcePath, valid_for: Duration) -> Result<PresigningConfig> {
-    PresigningConfig::expires_in(valid_for).map_err(|error| ResourceError::Unsupported {
-        uri: uri.to_string(),
-        operation: "sign an address for",
-        reason: error.to_string(),
-    })
+async fn presign_by_sdk(
+    client: &S3Client,
+    object: &ObjectKey,
+    now: SystemTime,
+    valid_for: Duration,
+) -> Result<String> {
+    let request = client.client.get_object();
+    let request = request.bucket(&object.bucket).key(&object.key);
+    let validity = validity(&object.uri, now, valid_for)?;
+    let signed = signed(&object.uri, request.presigned(validity).await)?;
+    Ok(signed.uri().to_owned())
 }
 
-/// The address of a signed request, with the fragment of the unsigned one.
+fn validity(uri: &ResourcePath, from: SystemTime, valid_for: Duration) -> Result<PresigningConfig> {
+    let validity = PresigningConfig::builder().start_time(from);
+    validity
+        .expires_in(valid_for)
+        .build()
+        .map_err(|error| ResourceError::Unsupported {
+            uri: uri.to_string(),
+            operation: "sign an address for",
+            reason: error.to_string(),
+        })
+}
+
 fn signed<E>(
     uri: &ResourcePath,
     outcome: std::result::Result<PresignedRequest, SdkError<E>>,
-) -> Result<String>
+) -> Result<PresignedRequest>
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    let request = outcome.map_err(|error| translate(uri, "sign an address for", error))?;
-    Ok(match uri.fragment() {
-        "" => request.uri().to_owned(),
-        fragment => format!("{}#{fragment}", request.uri()),
-    })
+    outcome.map_err(|error| translate(uri, "sign an address for", error))
+}
+
+/// A signed address with the fragment of the unsigned one.
+fn with_fragment(uri: &ResourcePath, address: String) -> String {
+    match uri.fragment() {
+        "" => address,
+        fragment => format!("{address}#{fragment}"),
+    }
 }
 
 fn length(value: Option<i64>) -> u64 {

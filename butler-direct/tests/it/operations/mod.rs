@@ -4,6 +4,7 @@ mod atomic;
 mod concurrent;
 pub(crate) mod fixture;
 mod plans;
+mod sharing;
 mod statements;
 mod universes;
 mod validating;

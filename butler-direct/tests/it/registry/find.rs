@@ -3,6 +3,7 @@
 use butler_core::collections::CollectionType;
 use butler_core::datasets::DatasetIdMode;
 use butler_core::registry::{Registry, RegistryWriter};
+use butler_core::timespan::Timespan;
 
 use super::fixture::{
     CALIBS, Repository, add_calibration_collection, add_calibrations, data_id, dataset_type,
@@ -217,6 +218,8 @@ async fn calibrations_take_part_with_a_timespan(repository: &Repository) {
         Some(all.r(2).id())
     );
     assert_eq!(find(None).await, Some(all.r(2).id()));
+    // An empty timespan overlaps nothing, not even what is valid always.
+    assert_eq!(find(Some(Timespan::EMPTY)).await, None);
     // In the other order the run always comes first.
     let found = registry
         .find_dataset(

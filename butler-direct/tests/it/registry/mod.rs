@@ -16,6 +16,7 @@ mod expansion;
 mod find;
 pub(crate) mod fixture;
 mod import;
+mod limits;
 mod locations;
 mod query_errors;
 mod rebuild;

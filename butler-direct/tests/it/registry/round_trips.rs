@@ -1,16 +1,18 @@
 //! How often an operation goes to the database: what users far from it feel.
 
 use butler_core::collections::CollectionType;
-use butler_core::datasets::DatasetIdMode;
+use butler_core::datasets::{DatasetIdMode, DatasetRef};
 use butler_core::dimensions::DataCoordinate;
 use butler_core::registry::{Registry, RegistryWriter};
 use butler_core::timespan::Timespan;
+use butler_direct::db::Dialect;
+use butler_direct::registry::SqlRegistry;
 use uuid::Uuid;
 
 use super::behaviours;
 use super::fixture::{
-    Repository, add_calibrations, add_observations, data_id, dataset_type, detector, names,
-    register,
+    Repository, add_calibrations, add_observations, data_id, dataset_type, detector,
+    detector_and_filter, names, register,
 };
 
 /// Runs an operation and gives the number of its statements.
@@ -76,6 +78,45 @@ async fn datasets_by_id_take_one_statement_per_group(repository: &Repository) {
     assert!(statements <= 3, "{statements}");
 }
 
+async fn a_dataset_of_a_kind_that_was_asked_for_before_takes_one_statement(
+    repository: &Repository,
+) {
+    let registry = &repository.registry;
+    let biases = add_calibrations(registry).await.g;
+    let instrument = data_id([("instrument", "Cam1".into())]);
+    let visit_less = dataset_type("table", &["instrument"], "ArrowTable", false);
+    registry.register_dataset_type(&visit_less).await.unwrap();
+    let flat = insert_one(registry, "flat", detector_and_filter(1, "Cam1-G")).await;
+    let table = insert_one(registry, "table", instrument).await;
+    // Dataset types are looked up each time on SQLite.
+    let types = u64::from(registry.database().dialect() == Dialect::Sqlite);
+    for (dataset, again) in [(&biases[0], 1), (&flat, 1), (&table, 2), (&biases[1], 1)] {
+        let found = registry.dataset(dataset.id()).await.unwrap();
+        assert_eq!(found.as_ref(), Some(dataset));
+        let (statements, found) = count(repository, registry.dataset(dataset.id())).await;
+        assert_eq!(found.unwrap().as_ref(), Some(dataset));
+        assert_eq!(statements, again + types, "{dataset}");
+    }
+    let unknown = registry.dataset(Uuid::from_u128(7)).await.unwrap();
+    assert_eq!(unknown, None);
+}
+
+async fn insert_one(
+    registry: &SqlRegistry,
+    dataset_type: &str,
+    data_id: DataCoordinate,
+) -> DatasetRef {
+    let inserted = registry
+        .insert_datasets(
+            dataset_type,
+            &[data_id],
+            "imported_g",
+            DatasetIdMode::Unique,
+        )
+        .await;
+    inserted.unwrap().remove(0)
+}
+
 async fn an_import_does_not_grow_with_its_size(repository: &Repository) {
     let registry = &repository.registry;
     add_calibrations(registry).await;
@@ -135,6 +176,7 @@ behaviours!(
     a_search_takes_one_statement,
     a_known_dataset_type_takes_none,
     datasets_by_id_take_one_statement_per_group,
+    a_dataset_of_a_kind_that_was_asked_for_before_takes_one_statement,
     an_import_does_not_grow_with_its_size,
     an_import_of_many_types_looks_them_up_at_once,
     expansion_grows_with_elements_alone,

@@ -189,7 +189,7 @@ async fn a_database_gone_mid_write_leaves_nothing_and_a_second_attempt_works() {
     }
     assert_eq!(killed, 1, "the write waits for the lock");
     let error = write.await.unwrap().unwrap_err();
-    assert!(matches!(error, Error::Database { .. }), "{error:?}");
+    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
     run("ROLLBACK".to_owned())
         .execute(&mut other)
         .await

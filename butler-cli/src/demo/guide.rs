@@ -1,0 +1,49 @@
+//! What to do with the demo, as lines to be pasted.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use super::place::Demo;
+
+/// The label of the repository on the server.
+pub(crate) const LABEL: &str = "demo";
+
+/// Says where the repository is and, if a server runs on it, how to reach it.
+pub(crate) fn guide(demo: &Demo, server: Option<SocketAddr>) -> String {
+    let mut text = format!("Repository  {}", demo.directory.display());
+    match demo.made_in {
+        Some(time) => writeln!(text, "  (made in {:.1} s)", time.as_secs_f64()),
+        None => writeln!(text, "  (it was there)"),
+    }
+    // Writing to a string succeeds.
+    .unwrap_or_default();
+    let Some(address) = server else {
+        return text;
+    };
+    let url = format!("http://{address}/api/butler/repo/{LABEL}");
+    let _ = write!(
+        text,
+        r#"Server      http://{address}/  (a page to look at; Ctrl-C ends it)
+
+curl
+  curl -s {url}/v1/collection_summary?name=Prompt/Available
+
+butler
+  butler query-collections {url} --chains tree
+  butler query-datasets {url} preliminary_visit_image --collections Prompt/Available --where "instrument = 'LSSTCam' AND detector = 94 AND visit.region OVERLAPS POINT(53.16, -28.1)"
+
+Python (pip install 'lsst-daf-butler[remote]')
+  BUTLER_RUBIN_ACCESS_TOKEN=anybody python -c '
+  from lsst.daf.butler import Butler
+  butler = Butler("{url}", collections="Prompt/Available")
+  ref = butler.query_datasets("preliminary_visit_summary", limit=1)[0]
+  print(ref, butler.get(ref))'
+
+Rust (crate butler)
+  let options = OpenOptions::default().collections(["Prompt/Available"]);
+  let butler = butler::open("{url}", options).await?.reader();
+  let images = butler.query_datasets("raw", None, &SimpleQuery::new("exposure.zenith_angle < 20")).await?;
+"#
+    );
+    text
+}

@@ -1,0 +1,162 @@
+//! The service is killed again and again, and in the end every dataset is exactly where the policy
+//! says.
+
+use std::collections::HashSet;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use butler_pps::state::RepositoryName::{self, Embargo, GoogleInt, GoogleProd, Main, PromptPrep};
+use butler_pps::state::Status::{Deleted, Expired, NeverPresent, Present};
+
+use crate::observatory::{Databases, Observatory, START};
+use crate::safety::{Dice, assert_safe};
+
+/// How often it is killed while it is at work.
+const KILLS: usize = 25;
+
+/// How long it may take in all.
+const LIMIT: Duration = Duration::from_secs(600);
+
+const HOUR: i64 = 3_600_000;
+
+#[tokio::test]
+async fn killing_the_service_loses_and_doubles_nothing_on_sqlite() {
+    survive(Databases::Sqlite, 1).await;
+}
+
+#[tokio::test]
+async fn killing_the_service_loses_and_doubles_nothing_on_postgresql() {
+    survive(Databases::Postgres, 2).await;
+}
+
+async fn survive(databases: Databases, seed: u64) {
+    let runs = ["LSSTCam/prompt/a", "LSSTCam/prompt/b"];
+    let mut observatory = Observatory::with_runs(databases, &runs).await;
+    let batch = observatory.directory().join("batches");
+    std::fs::create_dir(&batch).unwrap();
+    let named = serde_json::json!({"datasets": observatory.all_ids()});
+    std::fs::write(batch.join("a.json"), named.to_string()).unwrap();
+
+    let mut dice = Dice::new(seed);
+    let started = Instant::now();
+    let mut kills = 0;
+    // Before the end of the embargo, after it, and after the retention.
+    for hours in [0, 81, 81 + 31 * 24] {
+        let now = START.0 + hours * HOUR;
+        let mut pause = 40;
+        loop {
+            let mut child = start(&observatory, now);
+            // Ever longer, so that it comes to an end.
+            pause += 8;
+            if wait(&mut child, Duration::from_millis(20 + dice.below(pause))) {
+                let output = child.wait_with_output().unwrap();
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success(), "{said}");
+                break;
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            kills += 1;
+            assert!(started.elapsed() < LIMIT, "{kills} kills take too long");
+        }
+        // Files that were being deleted when it was killed are left alone for a second, and tried
+        // again later.
+        std::thread::sleep(Duration::from_millis(2_100));
+        let output = start(&observatory, now + 3 * HOUR)
+            .wait_with_output()
+            .unwrap();
+        assert!(output.status.success());
+    }
+    assert!(kills >= KILLS, "killed {kills} times only");
+    eprintln!(
+        "{databases:?}: killed {kills} times in {:?}",
+        started.elapsed()
+    );
+    observatory.reopen().await;
+    assert_safe(&observatory, &HashSet::new(), "after all kills").await;
+    assert_in_place(&observatory).await;
+}
+
+fn start(observatory: &Observatory, now: i64) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_butler-pps"))
+        .args(["run", "--once", "--batch-size", "2", "--workers", "2"])
+        .args(["--run-size", "8", "--trash-claim-seconds", "1"])
+        .args(["--start-time", &now.to_string()])
+        .arg("--embargo-batch-file-directory")
+        .arg(observatory.directory().join("batches"))
+        .envs(observatory.environment())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Whether the child ends within a time.
+fn wait(child: &mut Child, limit: Duration) -> bool {
+    let until = Instant::now() + limit;
+    while Instant::now() < until {
+        if child.try_wait().unwrap().is_some() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.try_wait().unwrap().is_some()
+}
+
+async fn assert_in_place(observatory: &Observatory) {
+    let kept = [Deleted, Present, Present, Present, Present];
+    let gone = [Deleted, Deleted, Deleted, Expired, Expired];
+    let internal = [Deleted, Deleted, Deleted, NeverPresent, NeverPresent];
+    let stays = [
+        Present,
+        NeverPresent,
+        NeverPresent,
+        NeverPresent,
+        NeverPresent,
+    ];
+    for (name, expected) in [
+        ("preliminary_visit_image", kept),
+        ("isr_log", kept),
+        ("isr_config", kept),
+        ("difference_image", gone),
+        ("dia_source_apdb", gone),
+        ("preloaded_dia_object", internal),
+        ("mystery", stays),
+    ] {
+        assert_eq!(observatory.statuses(name).await, expected, "{name}");
+    }
+    let sorted = |names: &[&str]| {
+        let mut ids: Vec<_> = names
+            .iter()
+            .flat_map(|name| observatory.ids(name))
+            .collect();
+        ids.sort();
+        ids
+    };
+    let kept = sorted(&["preliminary_visit_image", "isr_log", "isr_config"]);
+    for name in [PromptPrep, Main, GoogleInt, GoogleProd] {
+        assert_eq!(observatory.stored(name).await, kept, "{name}");
+    }
+    assert_eq!(observatory.stored(Embargo).await, sorted(&["mystery"]));
+    for (name, ids) in [
+        (Embargo, sorted(&["mystery"])),
+        (PromptPrep, kept.clone()),
+        (Main, kept.clone()),
+    ] {
+        assert_no_orphans(observatory, name, &ids).await;
+    }
+}
+
+/// Every file belongs to a dataset, and every dataset has its file.
+async fn assert_no_orphans(observatory: &Observatory, name: RepositoryName, ids: &[uuid::Uuid]) {
+    let butler = observatory.butler(name).await;
+    let recorded = butler.reader().datastore().files(ids).await.unwrap();
+    let mut recorded: Vec<std::path::PathBuf> = recorded
+        .values()
+        .flatten()
+        .map(|file| file.info.path.clone().into())
+        .collect();
+    recorded.sort();
+    assert_eq!(observatory.files(name), recorded, "{name}");
+}
