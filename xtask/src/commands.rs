@@ -116,8 +116,8 @@ pub(crate) fn test(args: &[String]) -> Result<(), String> {
     })
 }
 
-/// Starts the services and runs a benchmark: of the server, the Butler writer or the publication service if that is the first
-/// argument, else of bulk writes, against the reference implementation.
+/// Starts the services and runs a benchmark: of the server, the Butler writer or the publication service if that is
+/// the first argument, else of bulk writes, against the reference implementation.
 pub(crate) fn bench(args: &[String]) -> Result<(), String> {
     let (package, bench, args) = match args {
         [first, rest @ ..] if first == "server" => ("butler-server", "load", rest),

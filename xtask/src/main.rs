@@ -45,7 +45,7 @@ enum Command {
     /// Set up Python, PostgreSQL and Kafka, then run a benchmark: `bench` of bulk writes and `bench server` of
     /// the server under load, against the reference implementation; `bench writer` of the Butler writer.
     Bench {
-        /// `server` or `writer`, and arguments of the benchmark.
+        /// `server`, `pps` or `writer`, and arguments of the benchmark.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },

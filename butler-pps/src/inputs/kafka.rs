@@ -16,6 +16,7 @@ use super::Registrar;
 use crate::backoff::Backoff;
 use crate::events::BatchIngested;
 use crate::kafka::{BatchLimits, Consumer, Isolation, KafkaFailure, KafkaSettings};
+use crate::scheduler::Companion;
 use crate::settings::SettingsError;
 use crate::state::InputFile;
 
@@ -69,7 +70,8 @@ impl KafkaInputOptions {
     /// It is set in part only.
     pub fn input(&self) -> std::result::Result<Option<KafkaInput>, SettingsError> {
         let missing = |what: &str| SettingsError(format!("a Kafka server is given, but no {what}"));
-        let Some(server) = self.kafka_server.clone() else {
+        let given = self.kafka_server.clone();
+        let Some(server) = given.filter(|server| !server.is_empty()) else {
             return Ok(None);
         };
         let kafka = KafkaSettings::new(
@@ -237,6 +239,17 @@ impl Listener for BatchRegistrar {
 }
 
 impl BatchRegistrar {
+    /// Registers what it hears, beside the service's tasks.
+    #[must_use]
+    pub fn companion(self, input: KafkaInput) -> Companion {
+        Box::new(move |stop| {
+            Box::pin(async move {
+                let heard = input.listen(&self, &stop).await;
+                heard.map_err(|failure| Error::Configuration(failure.to_string()))
+            })
+        })
+    }
+
     async fn read_file(&self, name: &str) -> Result<()> {
         let place = self.directory.join(name)?;
         let mut looks = 1;
