@@ -99,7 +99,7 @@ async fn dimension_records_come_with_an_ingest_or_not_at_all() {
 
         let before = place.state(&butler).await;
         let mut lost = files.clone();
-        lost[5].path.push_str("lost");
+        lost[5].path = lost[5].path.replace(".yaml", " lost.yaml");
         let error = ingest(&lost).await.unwrap_err();
         assert!(matches!(error, Error::FileNotFound(_)), "{error:?}");
         before.assert_unchanged(&place.state(&butler).await, "a file that is not there");
