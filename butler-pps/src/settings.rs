@@ -13,6 +13,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::inputs::kafka::{KafkaInput, KafkaInputOptions};
 use crate::policy::Policy;
 use crate::repositories::{Repositories, RepositoryOptions};
 use crate::scheduler::Schedule;
@@ -108,6 +109,11 @@ pub struct Options {
     )]
     pub embargo_batch_file_directory: Option<String>,
 
+    /// Where the Butler writer announces its batches.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub kafka: KafkaInputOptions,
+
     /// The policy, in YAML [default: that of RFC-1134; see `policy show`].
     #[arg(long, env = "PROMPTPUB_POLICY", value_name = "FILE")]
     pub policy: Option<PathBuf>,
@@ -159,6 +165,8 @@ pub struct Settings {
     pub repositories: Vec<(RepositoryName, String)>,
     /// A directory to read batch files and lists from.
     pub directory: Option<ResourcePath>,
+    /// Where the Butler writer announces batches, whose files are in that directory.
+    pub kafka: Option<KafkaInput>,
     /// What becomes of datasets.
     pub policy: Policy,
     /// Runs of raw images in the public repositories.
@@ -264,6 +272,14 @@ impl Options {
                     })
             })
             .transpose()?;
+        let kafka = options.kafka.input()?;
+        if kafka.is_some() && directory.is_none() {
+            return Err(SettingsError(
+                "batches are to be heard of through Kafka, but nothing says where their files are: \
+                 set PROMPTPUB_EMBARGO_BATCH_FILE_DIRECTORY"
+                    .to_owned(),
+            ));
+        }
         let default = Limits::default();
         let limits = Limits {
             batch: bounded("batch_size", options.batch_size, default.batch, 50_000)?,
@@ -281,6 +297,7 @@ impl Options {
             .map(|n| u32::try_from(n).unwrap_or(u32::MAX))?,
             repositories,
             directory,
+            kafka,
             policy,
             raws: options
                 .raw_collections

@@ -5,7 +5,7 @@ use crate::dist::Dist;
 use crate::kafka::{Kafka, LIBRARIES_VARIABLE, SERVERS_VARIABLE};
 use crate::phase::phase;
 use crate::postgres::{Postgres, URL_VARIABLE};
-use crate::{deny, process, tools, venv, workspace};
+use crate::{deny, native, process, tools, venv, workspace};
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
@@ -93,6 +93,7 @@ pub(crate) fn test(args: &[String]) -> Result<(), String> {
         cargo.arg("test").args(scope).args(extra);
         cargo
     };
+    phase("openssl", native::prepare)?;
     // The one waits for the network, the other for the processor.
     let services = thread::scope(|threads| {
         let services = threads.spawn(Services::start);
@@ -115,14 +116,16 @@ pub(crate) fn test(args: &[String]) -> Result<(), String> {
     })
 }
 
-/// Starts the services and runs a benchmark: of the server or of the publication service if that is the first
-/// argument, else of bulk writes, against the reference implementation.
+/// Starts the services and runs a benchmark: of the server, the Butler writer or the publication service if that is
+/// the first argument, else of bulk writes, against the reference implementation.
 pub(crate) fn bench(args: &[String]) -> Result<(), String> {
     let (package, bench, args) = match args {
         [first, rest @ ..] if first == "server" => ("butler-server", "load", rest),
+        [first, rest @ ..] if first == "writer" => ("butler-pps", "writer", rest),
         [first, rest @ ..] if first == "pps" => ("butler-pps", "pps", rest),
         all => ("butler-tests", "peer", all),
     };
+    phase("openssl", native::prepare)?;
     let services = Services::start()?;
     let mut cargo = workspace::cargo();
     cargo
@@ -169,6 +172,7 @@ pub(crate) fn dist(output: PathBuf, programs: Option<PathBuf>) -> Result<(), Str
 
 /// Runs every check that needs no service.
 pub(crate) fn check() -> Result<(), String> {
+    phase("openssl", native::prepare)?;
     cargo_step("format", &["fmt", "--all", "--check"])?;
     cargo_step(
         "clippy",

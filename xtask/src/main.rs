@@ -11,6 +11,7 @@ mod commands;
 mod deny;
 mod dist;
 mod kafka;
+mod native;
 mod phase;
 mod postgres;
 mod process;
@@ -41,10 +42,10 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Set up Python, PostgreSQL and Kafka, then run a benchmark against the reference implementation: `bench` of bulk
-    /// writes, `bench server` of the server under load.
+    /// Set up Python, PostgreSQL and Kafka, then run a benchmark: `bench` of bulk writes and `bench server` of
+    /// the server under load, against the reference implementation; `bench writer` of the Butler writer.
     Bench {
-        /// `server`, and arguments of the benchmark.
+        /// `server`, `pps` or `writer`, and arguments of the benchmark.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },

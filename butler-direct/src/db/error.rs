@@ -31,6 +31,15 @@ pub enum SqlErrorKind {
 }
 
 impl SqlErrorKind {
+    /// The kind of failure of the database behind an error of an operation; none if it is another
+    /// error.
+    pub fn of(error: &Error) -> Option<Self> {
+        match error {
+            Error::Database { source, .. } => source.downcast_ref().map(classify),
+            _ => None,
+        }
+    }
+
     /// Whether a definition failed because what it defines is there already: PostgreSQL reports
     /// what another client creates at the same time as a violation of its catalogue's indexes.
     pub fn is_already_there(self) -> bool {

@@ -39,7 +39,6 @@ impl From<crate::settings::SettingsError> for Failure {
 }
 
 /// Writes lines to standard output. Whoever closed it has seen enough.
-
 pub(crate) fn print(text: &str) -> Outcome {
     let mut stdout = io::stdout().lock();
     match stdout

@@ -55,7 +55,7 @@ enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     Writer(writer::Arguments),
     #[command(subcommand)]
     Policy(policy::Command),

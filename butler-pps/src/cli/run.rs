@@ -1,5 +1,6 @@
 //! `butler-pps run`.
 
+use butler_direct::resource::Resources;
 use clap::Args;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -8,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Failure, Outcome};
 use crate::clock::{Clock, Moment};
 use crate::inputs::Registrar;
+use crate::inputs::kafka::BatchRegistrar;
 use crate::scheduler;
 use crate::settings::{Options, Settings};
 use crate::state::State;
@@ -42,12 +44,26 @@ impl Arguments {
         let Some(lock) = scheduler::become_active(&state, &stop).await? else {
             return Ok(());
         };
-        let (runner, register) = parts(&settings, state, clock);
+        let (runner, registrar) = parts(&settings, state, clock);
+        let directory = settings
+            .directory
+            .map(|directory| (Resources::default(), directory));
+        let register = RegisterTask::new(registrar.clone(), directory.clone());
         if once {
             drain(&runner.with_lock(lock).with_stop(stop), &register).await
         } else {
             let schedule = settings.schedule;
-            scheduler::run(&runner, register, lock, schedule, Vec::new(), stop).await?;
+            let heard = settings.kafka.zip(directory);
+            let companions = heard.into_iter().map(|(input, (resources, directory))| {
+                let listener = BatchRegistrar {
+                    registrar: registrar.clone(),
+                    resources,
+                    directory,
+                };
+                listener.companion(input)
+            });
+            let companions = companions.collect();
+            scheduler::run(&runner, register, lock, schedule, companions, stop).await?;
             Ok(())
         }
     }
@@ -69,7 +85,7 @@ impl Arguments {
     }
 }
 
-fn parts(settings: &Settings, state: State, clock: Clock) -> (Runner, RegisterTask) {
+fn parts(settings: &Settings, state: State, clock: Clock) -> (Runner, Registrar) {
     let repositories = Arc::new(settings.repositories());
     let runner = Runner::new(
         state.clone(),
@@ -79,12 +95,7 @@ fn parts(settings: &Settings, state: State, clock: Clock) -> (Runner, RegisterTa
         settings.limits,
         settings.raws.clone(),
     );
-    let registrar = Registrar::new(state, repositories, clock);
-    let directory = settings
-        .directory
-        .clone()
-        .map(|directory| (butler_direct::resource::Resources::default(), directory));
-    (runner, RegisterTask::new(registrar, directory))
+    (runner, Registrar::new(state, repositories, clock))
 }
 
 /// All steps, one after another, until none has anything to do.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use butler_core::error::{Error, Result};
 use butler_direct::resource::{ResourcePath, Resources};
 use clap::Args;
@@ -15,6 +16,7 @@ use super::Registrar;
 use crate::backoff::Backoff;
 use crate::events::BatchIngested;
 use crate::kafka::{BatchLimits, Consumer, Isolation, KafkaFailure, KafkaSettings};
+use crate::scheduler::Companion;
 use crate::settings::SettingsError;
 use crate::state::InputFile;
 
@@ -27,6 +29,9 @@ const LIMITS: BatchLimits = BatchLimits {
 
 /// How often a batch file is looked for that is announced but not there.
 const LOOKS: u32 = 5;
+
+/// The pause between two looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Where the Butler writer announces its batches; nowhere if there is no server.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
@@ -65,7 +70,8 @@ impl KafkaInputOptions {
     /// It is set in part only.
     pub fn input(&self) -> std::result::Result<Option<KafkaInput>, SettingsError> {
         let missing = |what: &str| SettingsError(format!("a Kafka server is given, but no {what}"));
-        let Some(server) = self.kafka_server.clone() else {
+        let given = self.kafka_server.clone();
+        let Some(server) = given.filter(|server| !server.is_empty()) else {
             return Ok(None);
         };
         let kafka = KafkaSettings::new(
@@ -121,6 +127,16 @@ impl Announcement {
     }
 }
 
+/// What is done with announcements.
+#[async_trait]
+pub trait Listener: Send + Sync {
+    /// Handles an announcement. It may come again.
+    ///
+    /// # Errors
+    /// It cannot be handled just now.
+    async fn hear(&self, announcement: &Announcement) -> Result<()>;
+}
+
 impl KafkaInput {
     /// Hands over announcements, each until it is handled, and then tells the broker so: each is handled at least
     /// once. While one cannot be handled, the others stay with the broker.
@@ -129,12 +145,12 @@ impl KafkaInput {
     /// Kafka refuses the settings. All else is waited for.
     pub async fn listen(
         &self,
-        handle: impl AsyncFn(&Announcement) -> Result<()>,
+        listener: &dyn Listener,
         stop: &CancellationToken,
     ) -> std::result::Result<(), KafkaFailure> {
         let mut backoff = Backoff::new();
         while !stop.is_cancelled() {
-            match self.session(&handle, stop).await {
+            match self.session(listener, stop).await {
                 Ok(()) => break,
                 Err(KafkaFailure::Settings(error)) => return Err(KafkaFailure::Settings(error)),
                 Err(failure) => {
@@ -150,13 +166,19 @@ impl KafkaInput {
 
     async fn session(
         &self,
-        handle: &impl AsyncFn(&Announcement) -> Result<()>,
+        listener: &dyn Listener,
         stop: &CancellationToken,
     ) -> std::result::Result<(), KafkaFailure> {
-        let isolation = Isolation::ReadCommitted;
-        let consumer = Consumer::join(&self.kafka, &self.topic, &self.group, None, isolation)?;
+        // The service is alone by its lock on the state database: whoever had this identity is dead.
+        let consumer = Consumer::join(
+            &self.kafka,
+            &self.topic,
+            &self.group,
+            Some(&self.group),
+            Isolation::ReadCommitted,
+        )?;
         let consumer = Arc::new(consumer);
-        let outcome = self.serve(&consumer, handle, stop).await;
+        let outcome = self.serve(&consumer, listener, stop).await;
         // Closing speaks with the broker.
         let closed = tokio::task::spawn_blocking(move || drop(consumer)).await;
         outcome.and(closed.map_err(|error| KafkaFailure::Lost(error.to_string())))
@@ -165,7 +187,7 @@ impl KafkaInput {
     async fn serve(
         &self,
         consumer: &Arc<Consumer>,
-        handle: &impl AsyncFn(&Announcement) -> Result<()>,
+        listener: &dyn Listener,
         stop: &CancellationToken,
     ) -> std::result::Result<(), KafkaFailure> {
         loop {
@@ -176,7 +198,7 @@ impl KafkaInput {
             for message in &batch.messages {
                 let announcement = Announcement::read(message);
                 let mut backoff = Backoff::new();
-                while let Err(error) = handle(&announcement).await {
+                while let Err(error) = listener.hear(&announcement).await {
                     tracing::error!(%error, source = announcement.source, "a batch waits");
                     if backoff.pause(stop).await.is_err() {
                         return Ok(());
@@ -186,72 +208,73 @@ impl KafkaInput {
             consumer.commit(&batch).await?;
         }
     }
-
-    /// Registers the datasets of announced batches, whose files are in a directory. A batch whose file is not
-    /// there, and a message that cannot be understood, are noted among the files of inputs.
-    ///
-    /// # Errors
-    /// As [`listen`](Self::listen).
-    pub async fn register(
-        &self,
-        registrar: &Registrar,
-        resources: &Resources,
-        directory: &ResourcePath,
-        stop: &CancellationToken,
-    ) -> std::result::Result<(), KafkaFailure> {
-        let handle = async |announcement: &Announcement| {
-            let place = match &announcement.batch {
-                Ok(batch) => directory.join(&batch.batch_file).map_err(Error::from),
-                Err(reason) => Err(Error::InvalidArgument(reason.clone())),
-            };
-            let done = match place {
-                Ok(place) => read_file(registrar, resources, &place, stop).await,
-                Err(error) => Err(error),
-            };
-            match done {
-                Err(error @ (Error::InvalidArgument(_) | Error::FileNotFound(_))) => {
-                    note(registrar, announcement, &error).await
-                }
-                other => other,
-            }
-        };
-        self.listen(handle, stop).await
-    }
 }
 
-async fn read_file(
-    registrar: &Registrar,
-    resources: &Resources,
-    place: &ResourcePath,
-    stop: &CancellationToken,
-) -> Result<()> {
-    let mut backoff = Backoff::new();
-    let mut looks = 1;
-    loop {
-        match registrar.read_file(resources, place).await {
-            Err(Error::FileNotFound(_)) if looks < LOOKS => {
-                looks += 1;
-                if backoff.pause(stop).await.is_err() {
-                    return Err(Error::Interrupted("the service stops".to_owned()));
-                }
+/// Registers the datasets of announced batches. A batch whose file is not there, and a message that cannot be
+/// understood, are noted among the files of inputs.
+#[derive(Debug, Clone)]
+pub struct BatchRegistrar {
+    /// Makes the datasets known.
+    pub registrar: Registrar,
+    /// What batch files are read with.
+    pub resources: Resources,
+    /// The directory that they are in.
+    pub directory: ResourcePath,
+}
+
+#[async_trait]
+impl Listener for BatchRegistrar {
+    async fn hear(&self, announcement: &Announcement) -> Result<()> {
+        let done = match &announcement.batch {
+            Ok(batch) => self.read_file(&batch.batch_file).await,
+            Err(reason) => Err(Error::InvalidArgument(reason.clone())),
+        };
+        match done {
+            Err(error @ (Error::InvalidArgument(_) | Error::FileNotFound(_))) => {
+                self.note(announcement, &error).await
             }
-            Ok(registered) => {
-                tracing::info!(?registered, file = %place, "a batch is registered");
-                return Ok(());
-            }
-            Err(error) => return Err(error),
+            other => other,
         }
     }
 }
 
-/// Remembers what is wrong with an announcement.
-async fn note(registrar: &Registrar, announcement: &Announcement, error: &Error) -> Result<()> {
-    tracing::error!(%error, source = announcement.source, "a batch cannot be registered");
-    let note = InputFile {
-        uri: announcement.source.clone(),
-        read: registrar.clock().now(),
-        datasets: 0,
-        error: Some(error.to_string()),
-    };
-    registrar.state().add_input_file(&note).await
+impl BatchRegistrar {
+    /// Registers what it hears, beside the service's tasks.
+    #[must_use]
+    pub fn companion(self, input: KafkaInput) -> Companion {
+        Box::new(move |stop| {
+            Box::pin(async move {
+                let heard = input.listen(&self, &stop).await;
+                heard.map_err(|failure| Error::Configuration(failure.to_string()))
+            })
+        })
+    }
+
+    async fn read_file(&self, name: &str) -> Result<()> {
+        let place = self.directory.join(name)?;
+        let mut looks = 1;
+        loop {
+            match self.registrar.read_file(&self.resources, &place).await {
+                Err(Error::FileNotFound(_)) if looks < LOOKS => looks += 1,
+                Ok(registered) => {
+                    tracing::info!(?registered, file = name, "a batch is registered");
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Remembers what is wrong with an announcement.
+    async fn note(&self, announcement: &Announcement, error: &Error) -> Result<()> {
+        tracing::error!(%error, source = announcement.source, "a batch cannot be registered");
+        let note = InputFile {
+            uri: announcement.source.clone(),
+            read: self.registrar.clock().now(),
+            datasets: 0,
+            error: Some(error.to_string()),
+        };
+        self.registrar.state().add_input_file(&note).await
+    }
 }

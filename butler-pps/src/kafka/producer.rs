@@ -35,11 +35,11 @@ pub struct Outgoing {
 /// Why a transaction was not committed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
-    /// Another producer has the same transactional ID now: this one is of no use any more. The transaction is
-    /// aborted.
+    /// Another producer has the same transactional ID now: this one is of no use any more. Whether the transaction
+    /// is committed, the other one knows.
     #[error("another process has taken over from this one: {0}")]
     Fenced(String),
-    /// The transaction is aborted.
+    /// The transaction is aborted; it was not asked to be committed.
     #[error("a transaction was aborted: {0}")]
     Aborted(String),
     /// Whether the transaction is committed shows when a producer with the same transactional ID begins anew.
@@ -133,12 +133,13 @@ impl TransactionalProducer {
         if let Err(error) = prepared {
             return Err(self.abort(&error));
         }
+        // From here on an error may hide that the broker has committed.
         until(deadline, || self.producer.commit_transaction(CALL_LIMIT)).map_err(|error| {
             match &error {
-                KafkaError::Transaction(details) if details.txn_requires_abort() => {
-                    self.abort(&error)
-                }
                 _ if self.is_fenced(&error) => CommitError::Fenced(error.to_string()),
+                KafkaError::Transaction(details) if details.txn_requires_abort() => {
+                    CommitError::Unknown(self.abort(&error).to_string())
+                }
                 _ => CommitError::Unknown(error.to_string()),
             }
         })
@@ -160,7 +161,7 @@ impl TransactionalProducer {
                 }
                 Some(RDKafkaErrorCode::MessageSizeTooLarge) if record.payload.is_some() => {
                     record.payload = None;
-                    let headers = record.headers.take().unwrap_or_else(OwnedHeaders::new);
+                    let headers = record.headers.take().unwrap_or_default();
                     record.headers = Some(headers.insert(rdkafka::message::Header {
                         key: "payload-omitted",
                         value: Some("true"),

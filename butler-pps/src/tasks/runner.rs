@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use butler_core::error::{Error, Result};
+use butler_direct::db::SqlErrorKind;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::Semaphore;
@@ -21,6 +22,10 @@ use crate::state::{InstanceLock, Problem, RepositoryName, RunReport, State, Step
 /// The shortest and longest time until a step is tried again with a dataset that failed.
 const SHORTEST_RETRY: Duration = Duration::from_secs(60);
 const LONGEST_RETRY: Duration = Duration::from_secs(6 * 3600);
+
+/// How often a batch is acted on while transactions of others are in its way, and the first pause.
+const ATTEMPTS: usize = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// How much is done at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -276,10 +281,26 @@ impl Runner {
     }
 }
 
+/// Acts on datasets; again, if somebody else's transaction was in the way.
+async fn act(action: &dyn Action, ids: &[Uuid]) -> Result<Outcome> {
+    let mut pause = FIRST_PAUSE;
+    for _ in 1..ATTEMPTS {
+        match action.act(ids).await {
+            Err(error) if SqlErrorKind::of(&error) == Some(SqlErrorKind::Busy) => {
+                tracing::debug!(%error, "trying again");
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            outcome => return outcome,
+        }
+    }
+    action.act(ids).await
+}
+
 /// Acts on a batch; if it fails because of some datasets, finds them by acting on ever smaller parts.
 fn divide<'a>(action: &'a dyn Action, ids: &'a [Uuid]) -> BoxFuture<'a, Result<Outcome>> {
     async move {
-        let error: Error = match action.act(ids).await {
+        let error: Error = match act(action, ids).await {
             Ok(outcome) => return Ok(outcome),
             Err(error) => error,
         };

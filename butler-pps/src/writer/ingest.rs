@@ -45,9 +45,9 @@ pub(super) async fn ingest(
 ) -> std::result::Result<Ingested, Interrupted> {
     let mut ingested = Ingested::default();
     let mut datasets = indexmap::IndexSet::new();
-    let mut pending = vec![0..outputs.len()];
-    while let Some(range) = pending.pop() {
-        let part = &outputs[range.clone()];
+    let mut pending = vec![(0, outputs.len())];
+    while let Some((begin, end)) = pending.pop() {
+        let part = &outputs[begin..end];
         let attempt = patience.until_decided("ingesting", || ingest_part(butler, part));
         match attempt.await? {
             Ok(new) => {
@@ -56,11 +56,11 @@ pub(super) async fn ingest(
             }
             Err(error) if part.len() > 1 => {
                 tracing::warn!(%error, outputs = part.len(), "refused together; trying halves");
-                let middle = range.start + part.len() / 2;
-                pending.push(middle..range.end);
-                pending.push(range.start..middle);
+                let middle = begin + part.len() / 2;
+                pending.push((middle, end));
+                pending.push((begin, middle));
             }
-            Err(error) => ingested.refused.push((range.start, error)),
+            Err(error) => ingested.refused.push((begin, error)),
         }
     }
     ingested.datasets = datasets.into_iter().collect();

@@ -25,20 +25,16 @@ impl Patience {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let mut backoff = Backoff::new();
-        loop {
-            match attempt().await {
-                Err(error) if !is_of_message(&error) => {
-                    tracing::error!(%error, "{what} fails; trying again");
-                    self.metrics.retried(what);
-                    backoff.pause(&self.stop).await?;
-                }
-                decided => {
-                    self.metrics.ready();
-                    return Ok(decided);
+        self.until_done(what, || {
+            let attempt = attempt();
+            async {
+                match attempt.await {
+                    Err(error) if !is_of_message(&error) => Err(error),
+                    decided => Ok(decided),
                 }
             }
-        }
+        })
+        .await
     }
 
     /// Tries until there is success.

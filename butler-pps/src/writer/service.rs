@@ -324,9 +324,8 @@ impl Writer {
             }
             Err(failure) => failure,
         };
-        if let (CommitError::Aborted(_) | CommitError::Fenced(_), Some(file)) =
-            (&failure, &processed.file)
-        {
+        // In the other cases a message that is committed may name it.
+        if let (CommitError::Aborted(_), Some(file)) = (&failure, &processed.file) {
             file.withdraw(self.butler.resources()).await;
         }
         Err(match failure {

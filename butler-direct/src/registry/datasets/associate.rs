@@ -40,16 +40,22 @@ impl Context {
     ) -> Result<()> {
         let record = self.find_collection(session, collection).await?;
         require_tagged(&record, "associate into")?;
+        let mut groups = Vec::new();
+        let mut update = SummaryUpdate::default();
         for (name, mut datasets) in by_type(datasets) {
             let dataset_type = self.dataset_type(session, name).await?;
-            let mut update = SummaryUpdate::default();
             update.add_dataset_type(dataset_type.id);
             datasets.sort_by_key(|dataset| dataset.id());
             datasets.dedup_by_key(|dataset| dataset.id());
             for dataset in &datasets {
                 update.add_data_id(dataset.data_id());
             }
-            self.update_summary(session, &record.key, &update).await?;
+            groups.push((name, dataset_type, datasets));
+        }
+        // Once for all types, in one order, lest two clients with several types each wait for each
+        // other.
+        self.update_summary(session, &record.key, &update).await?;
+        for (name, dataset_type, datasets) in groups {
             let rows = datasets
                 .iter()
                 .map(|dataset| tags_row(dataset, dataset_type.id, &record.key));

@@ -1,20 +1,23 @@
 //! What fails at its last step leaves a repository as it was, and can be done again.
 
 use butler_core::collections::CollectionType;
-use butler_core::datasets::DatasetRef;
+use butler_core::datasets::{DatasetRef, FileDataset};
 use butler_core::error::Error;
 use butler_core::progress::NoProgress;
-use butler_core::registry::{Registry, RegistryWriter};
+use butler_core::registry::{InsertMode, Registry, RegistryWriter};
 use butler_core::timespan::Timespan;
 use butler_direct::DirectButler;
 use butler_direct::datastores::IngestOptions;
+use butler_direct::db::is_refused_value;
 use butler_direct::ops::export::ExportFiles;
 use butler_direct::ops::import::ImportOptions;
 use butler_direct::ops::prune::Prune;
+use butler_direct::ops::records::GatheredRecords;
 use butler_direct::ops::transfer::TransferOptions;
 use butler_direct::resource::{ResourcePath, TransferMode};
 
-use super::fixture::{Place, RUN, darks, register};
+use super::fixture::{Place, RUN, darks, images, register};
+use crate::registry::fixture::record;
 
 /// Makes a dataset of type `dark` in the run that contradicts one of those to come, and which is
 /// the last that an operation on them gets to.
@@ -76,6 +79,61 @@ async fn a_failed_ingest_leaves_nothing_behind() {
         let found = butler.get_json(refs.last().unwrap()).await.unwrap();
         assert_eq!(found["number"], 15);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dimension_records_come_with_an_ingest_or_not_at_all() {
+    for place in Place::both() {
+        let worker = place.sibling();
+        let source = worker.with_records().await;
+        let refs = images(&source, RUN);
+        let data_ids = refs.iter().map(DatasetRef::data_id);
+        let records = GatheredRecords::gather(&source, data_ids).await.unwrap();
+        let files = worker.files(&refs);
+        let butler = place.create().await;
+        let copy = IngestOptions::new(Some(TransferMode::Copy));
+        let ingest = |files: &[FileDataset]| {
+            let files = files.to_vec();
+            butler.ingest_with_records(files, &records, copy, true, &NoProgress)
+        };
+
+        let before = place.state(&butler).await;
+        let mut lost = files.clone();
+        lost[5].path = lost[5].path.replace(".yaml", " lost.yaml");
+        let error = ingest(&lost).await.unwrap_err();
+        assert!(matches!(error, Error::FileNotFound(_)), "{error:?}");
+        before.assert_unchanged(&place.state(&butler).await, "a file that is not there");
+
+        // Names are made of records that come only now.
+        assert_eq!(ingest(&files).await.unwrap(), refs.len());
+        let after = place.state(&butler).await;
+        assert_eq!(ingest(&files).await.unwrap(), 0);
+        after.assert_unchanged(&place.state(&butler).await, "the same once more");
+        butler.get_json(&refs[5]).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_a_database_does_not_take_are_told_from_its_being_away() {
+    let place = Place::postgres();
+    let butler = place.create().await;
+    let record = record(
+        "instrument",
+        [("name", "Cam".into()), ("class_name", "nul\u{0}".into())],
+    );
+    let insert = async || {
+        let element = record.element();
+        let records = std::slice::from_ref(&record);
+        butler
+            .registry()
+            .insert_dimension_records(element, records, InsertMode::SkipExisting)
+            .await
+    };
+    let refused = insert().await.unwrap_err();
+    assert!(is_refused_value(&refused), "{refused:?}");
+    butler.close().await;
+    let away = insert().await.unwrap_err();
+    assert!(!is_refused_value(&away), "{away:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

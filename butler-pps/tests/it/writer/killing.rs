@@ -35,7 +35,7 @@ async fn no_kill_loses_or_doubles_a_dataset() {
     };
     // Not the same times in each run, but bounded, and told when the test fails.
     let seed = u64::from(Uuid::new_v4().as_fields().0);
-    println!("seed {seed}");
+    eprintln!("seed {seed}");
     let mut random = seed;
     let begun = Instant::now();
     for round in 0..KILLS {
@@ -74,6 +74,12 @@ async fn no_kill_loses_or_doubles_a_dataset() {
     let batches = embargo.announced().await;
     let ids: BTreeSet<Uuid> = batches.iter().map(|batch| batch.batch_id).collect();
     assert_eq!(ids.len(), batches.len());
+    let files = std::fs::read_dir(embargo.lists()).unwrap().count();
+    eprintln!(
+        "{} batches, {} files that no message names",
+        batches.len(),
+        files - batches.len()
+    );
     embargo.assert_holds(&expected).await;
     assert!(read_all(&embargo.servers, &embargo.dead()).await.is_empty());
 }

@@ -2,7 +2,7 @@
 
 mod agreement;
 mod fencing;
-mod fixture;
+pub(crate) mod fixture;
 mod ingesting;
 mod killing;
 mod refusing;

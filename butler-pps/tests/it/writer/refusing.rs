@@ -38,7 +38,7 @@ fn wrong(embargo: &Embargo, taken: Uuid) -> BTreeMap<&'static str, String> {
     let mut empty_file = one(dataset(new(), "image", 1, 0, there));
     empty_file["datasets"][0]["refs"] = json!({});
     let values = [
-        ("parse expected value", Value::String("no JSON".into())),
+        ("parse expected ident", Value::String("no JSON".into())),
         (
             "parse pp-output",
             json!({"type": "x", "dimension_records": [], "datasets": []}),
@@ -58,11 +58,11 @@ fn wrong(embargo: &Embargo, taken: Uuid) -> BTreeMap<&'static str, String> {
         ("ingest dataset", one(dataset(new(), "image", 1, 0, there))),
         // The same ID with another data ID.
         (
-            "ingest contradict",
+            "ingest another data ID",
             one(dataset(taken, "image", 1, 0, "images/1/0.yaml")),
         ),
         ("ingest not compatible", changed_type),
-        ("ingest exposure", without_records),
+        ("ingest dimension record", without_records),
         (
             "ingest not found",
             one(dataset(new(), "image", 1, 0, "images/nowhere.yaml")),
@@ -125,19 +125,19 @@ async fn set_aside(embargo: Embargo, impossible_is_refused: bool) {
         assert_eq!(messages[offset].as_bytes(), message.payload().unwrap());
     }
     assert_eq!(given.len(), wrong.len());
+    let mut surprises = Vec::new();
     for (expected, message) in &wrong {
-        let (stage, words) = expected.split_once(' ').unwrap();
         let letter = given[message];
+        let stage = header(letter, "dead-letter-stage");
         let reason = header(letter, "dead-letter-reason");
-        assert_eq!(
-            header(letter, "dead-letter-stage"),
-            stage,
-            "{expected}: {reason}"
-        );
-        if words != "impossible" {
-            assert!(reason.contains(words), "{expected}: {reason}");
+        let (expected_stage, words) = expected.split_once(' ').unwrap();
+        // Databases have their own words for it.
+        let told = words == "impossible" || reason.contains(words);
+        if stage != expected_stage || !told {
+            surprises.push(format!("{expected}: {stage} {reason}"));
         }
     }
+    assert!(surprises.is_empty(), "{surprises:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
