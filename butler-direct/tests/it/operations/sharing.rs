@@ -88,7 +88,8 @@ async fn what_the_source_does_not_store_is_refused() {
 async fn forgetting_files_leaves_them_and_moves_the_tag() {
     for place in Place::both() {
         let (source, refs) = place.with_datasets().await;
-        let target = gateway(&place.sibling(), &place).await;
+        let beside = place.sibling();
+        let target = gateway(&beside, &place).await;
         target
             .transfer_in_place(&source, &refs, &options())
             .await
