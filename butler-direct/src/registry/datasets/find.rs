@@ -54,8 +54,8 @@ impl Context {
     /// chains are searched depth first.
     ///
     /// Without a timespan, CALIBRATION collections are passed over: nothing says which of their
-    /// datasets is meant. In an empty timespan nothing is found. The dataset's data ID has the values that its records imply, whatever
-    /// implied values the given one has.
+    /// datasets is meant. In an empty timespan nothing is found. The dataset's data ID has the
+    /// values that its records imply, whatever implied values the given one has.
     ///
     /// # Errors
     /// [`Error::MissingCollection`]; [`Error::CalibrationLookup`] when the first collection that
