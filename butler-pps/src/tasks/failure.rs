@@ -7,6 +7,7 @@ use butler_core::error::Error;
 pub(super) fn is_about_datasets(error: &Error) -> bool {
     match error {
         Error::Database { .. }
+        | Error::Unavailable { .. }
         | Error::Storage { .. }
         | Error::Io { .. }
         | Error::Interrupted(_)
