@@ -50,23 +50,21 @@ impl Served {
             groups: repository.authorized_groups.clone(),
             opened: OnceLock::new(),
         });
-        match tokio::time::timeout(START_PATIENCE, opener.open()).await {
+        let why = match tokio::time::timeout(START_PATIENCE, opener.open()).await {
             Ok(Ok(repository)) => {
                 served.opened.get_or_init(|| Arc::new(repository));
+                return Ok(served);
             }
             Ok(Err(error)) if !matches!(error, Error::Unavailable { .. }) => return Err(error),
-            outcome => {
-                let error = outcome
-                    .err()
-                    .map_or_else(String::new, |late| late.to_string());
-                tracing::error!(
-                    butler_repo = name,
-                    error,
-                    "the database does not answer yet"
-                );
-                tokio::spawn(keep_trying(opener, Arc::downgrade(&served)));
-            }
-        }
+            Ok(Err(error)) => error.to_string(),
+            Err(late) => late.to_string(),
+        };
+        tracing::error!(
+            butler_repo = name,
+            error = why,
+            "the repository is opened later"
+        );
+        tokio::spawn(keep_trying(opener, Arc::downgrade(&served)));
         Ok(served)
     }
 

@@ -98,10 +98,13 @@ pub(crate) fn refusal(
 }
 
 fn syntax_error(text: &str, error: &serde_json::Error) -> ApiError {
-    let before = text.split_inclusive('\n').take(error.line() - 1);
+    let mut lines = text.split_inclusive('\n');
+    let before = lines.by_ref().take(error.line() - 1);
     let before: usize = before.map(|line| line.chars().count()).sum();
-    // Columns count from 1, and what is missing at the end has the last one.
-    let offset = before + error.column().saturating_sub(usize::from(!error.is_eof()));
+    // Columns are bytes and count from 1; what is missing at the end has the last one.
+    let column = error.column().saturating_sub(usize::from(!error.is_eof()));
+    let within = lines.next().and_then(|line| line.get(..column));
+    let offset = before + within.map_or(column, |part| part.chars().count());
     let message = format!("JSON decode error: {error}");
     ApiError::malformed(
         "json_invalid",

@@ -8,6 +8,7 @@ pub(super) fn is_about_datasets(error: &Error) -> bool {
     !matches!(
         error,
         Error::Database { .. }
+            | Error::Unavailable { .. }
             | Error::Storage { .. }
             | Error::Io { .. }
             | Error::Interrupted(_)

@@ -18,7 +18,7 @@ const CONTENTS: [&str; 4] = [
 const INTEROP_TESTS: usize = 55;
 
 /// How many of these are about files.
-const FILE_TESTS: usize = 25;
+const FILE_TESTS: usize = 22;
 
 /// How many tests `cadc_interop.py` has at least.
 const CADC_TESTS: usize = 3;

@@ -59,6 +59,9 @@ async fn requests_are_counted_by_route() {
     assert!(text.contains(expected), "{text}");
     assert!(text.contains("butler_streaming_queries 0"), "{text}");
     assert!(text.contains("butler_pool_connections{repository=\"r\",pool=\"lookups\""));
+    // Nobody has queried yet.
+    let queries = "butler_pool_connections{repository=\"r\",pool=\"queries\",state=\"idle\"} 0";
+    assert!(text.contains(queries), "{text}");
     assert!(text.ends_with("# EOF\n"));
 }
 

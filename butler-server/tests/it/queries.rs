@@ -136,16 +136,19 @@ async fn trees_that_cannot_be_read_are_refused_before_anything_streams() {
     unknown["query"]["tree"]["dimensions"] = json!(["nope"]);
     let mut empty = good.clone();
     empty["query"]["tree"] = json!({});
+    for (body, expected) in [(unknown, "dimension_name"), (empty, "invalid_query")] {
+        let answer = server.post("v1/query/execute", &body).await;
+        assert_eq!(answer.error_type(), expected);
+    }
     let mut lacking = good;
     lacking.as_object_mut().unwrap().remove("result_spec");
     for (body, expected) in [
-        (unknown, "dimension_name"),
-        (empty, "invalid_query"),
-        (lacking, "invalid_query"),
-        (json!([]), "invalid_query"),
+        (lacking, json!(["body", "result_spec"])),
+        (json!([]), json!(["body"])),
     ] {
         let answer = server.post("v1/query/execute", &body).await;
-        assert_eq!(answer.error_type(), expected);
+        assert_eq!(answer.status, 422);
+        assert_eq!(answer.any_json()["detail"][0]["loc"], expected);
     }
 }
 

@@ -54,8 +54,8 @@ impl Context {
     /// chains are searched depth first.
     ///
     /// Without a timespan, CALIBRATION collections are passed over: nothing says which of their
-    /// datasets is meant. In an empty timespan nothing is found. The dataset's data ID has the values that its records imply, whatever
-    /// implied values the given one has.
+    /// datasets is meant. In an empty timespan no calibration is found. The dataset's data ID has the
+    /// values that its records imply, whatever implied values the given one has.
     ///
     /// # Errors
     /// [`Error::MissingCollection`]; [`Error::CalibrationLookup`] when the first collection that
@@ -101,8 +101,8 @@ impl Context {
         let first = in_tree.first().copied();
         let tree = CollectionTree::from_rows(keys, in_tree)?;
         let wanted = tree.flatten(collections, false)?;
-        if timespan.is_some_and(Timespan::is_empty) {
-            // It overlaps nothing, not even what is valid always, as datasets elsewhere than in
+        if dataset_type.calibs.is_some() && timespan.is_some_and(Timespan::is_empty) {
+            // It overlaps nothing, not even what is valid always, as calibrations elsewhere than in
             // CALIBRATION collections are.
             return Ok(Search::Nothing);
         }

@@ -4,6 +4,7 @@
 //! if the outcomes differ (there are buckets with algorithms of their own), the SDK goes on signing.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -35,7 +36,6 @@ pub enum SignatureVersion {
 }
 
 /// What signs addresses of one server with one identity.
-#[derive(Debug)]
 pub(super) struct Presigner {
     credentials: CachedCredentials,
     /// The buckets in which an address was signed before; none if only the SDK can.
@@ -56,11 +56,16 @@ pub(super) struct Bucket {
 }
 
 /// The key with which everything of one day is signed.
-#[derive(Debug)]
 struct DayKey {
     secret: String,
     scope: String,
     key: [u8; 32],
+}
+
+impl fmt::Debug for Presigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presigner").finish_non_exhaustive()
+    }
 }
 
 impl Presigner {

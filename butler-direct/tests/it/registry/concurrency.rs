@@ -461,7 +461,7 @@ async fn a_locked_sqlite_file_is_waited_for_and_given_up() {
         .register_collection("run", CollectionType::Run, None)
         .await;
     let waited = start.elapsed();
-    let message = super::assert_error!(result, Database);
+    let message = super::assert_error!(result, Unavailable);
     assert!(message.contains("try again"), "{message}");
     assert!(
         waited >= patience && waited < Duration::from_secs(20),

@@ -153,29 +153,3 @@ async fn version_2_is_as_amazon_has_it() {
         &Expires=1175139620";
     assert_eq!(signed.await.unwrap(), expected);
 }
-
-#[tokio::test]
-async fn zz_timing() {
-    let signers = Signers::new(None, Some("http://127.0.0.1:9000"), "us-east-1");
-    let (at, lasts) = (UNIX_EPOCH, Duration::from_secs(3600));
-    let first = signers.by_sdk("bucket", "k", at, lasts).await;
-    let learnt = signers
-        .presigner
-        .learn("bucket", "k", &first, at, lasts)
-        .await
-        .unwrap();
-    let t = std::time::Instant::now();
-    for _ in 0..20000 {
-        signers
-            .presigner
-            .sign(SignatureVersion::V4, &learnt, KEYS[1], at, lasts)
-            .await
-            .unwrap();
-    }
-    let own = t.elapsed() / 20000;
-    let t = std::time::Instant::now();
-    for _ in 0..2000 {
-        signers.by_sdk("bucket", KEYS[1], at, lasts).await;
-    }
-    panic!("own {own:?} sdk {:?}", t.elapsed() / 2000);
-}
