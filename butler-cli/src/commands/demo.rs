@@ -45,17 +45,14 @@ impl Demo {
         };
         let demo = prepare(&directory, bars).await?;
         let Some(listener) = listener else {
-            return say(guide(&demo, None).trim_end());
+            return say(guide(&demo, None));
         };
         let repository = demo
             .directory
             .to_str()
             .ok_or_else(|| Failure::new(format!("{} is no text", demo.directory.display())))?;
         let served = Served::from([(LABEL.to_owned(), repository.to_owned())]);
-        serve(listener, served, |address| {
-            say(guide(&demo, Some(address)).trim_end())
-        })
-        .await
+        serve(listener, served, |address| say(guide(&demo, Some(address)))).await
     }
 
     async fn listen(&self) -> Outcome<TcpListener> {

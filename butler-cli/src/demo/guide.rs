@@ -1,6 +1,5 @@
 //! What to do with the demo, as lines to be pasted.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use super::place::Demo;
@@ -10,23 +9,21 @@ pub(crate) const LABEL: &str = "demo";
 
 /// Says where the repository is and, if a server runs on it, how to reach it.
 pub(crate) fn guide(demo: &Demo, server: Option<SocketAddr>) -> String {
-    let mut text = format!("Repository  {}", demo.directory.display());
-    match demo.made_in {
-        Some(time) => writeln!(text, "  (made in {:.1} s)", time.as_secs_f64()),
-        None => writeln!(text, "  (it was there)"),
-    }
-    // Writing to a string succeeds.
-    .unwrap_or_default();
+    let made = match demo.made_in {
+        Some(time) => format!("made in {:.1} s", time.as_secs_f64()),
+        None => "it was there".to_owned(),
+    };
+    let place = format!("Repository  {}  ({made})", demo.directory.display());
     let Some(address) = server else {
-        return text;
+        return place;
     };
     let url = format!("http://{address}/api/butler/repo/{LABEL}");
-    let _ = write!(
-        text,
-        r#"Server      http://{address}/  (a page to look at; Ctrl-C ends it)
+    format!(
+        r#"{place}
+Server      http://{address}/  (a page to look at; Ctrl-C ends it)
 
 curl
-  curl -s {url}/v1/collection_summary?name=Prompt/Available
+  curl -s '{url}/v1/collection_summary?name=Prompt/Available'
 
 butler
   butler query-collections {url} --chains tree
@@ -42,8 +39,6 @@ Python (pip install 'lsst-daf-butler[remote]')
 Rust (crate butler)
   let options = OpenOptions::default().collections(["Prompt/Available"]);
   let butler = butler::open("{url}", options).await?.reader();
-  let images = butler.query_datasets("raw", None, &SimpleQuery::new("exposure.zenith_angle < 20")).await?;
-"#
-    );
-    text
+  let images = butler.query_datasets("raw", None, &SimpleQuery::new("exposure.zenith_angle < 20")).await?;"#
+    )
 }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use butler_sphgeom::{LonLat, Region, UnionRegion};
 use butler_tests::browser::{Browser, keys};
 use serde_json::json;
 
@@ -249,4 +250,59 @@ async fn an_address_brings_a_query_back() {
     assert_eq!(browser.value(REGIONS).await, 25);
     browser.click("#zoom-fit").await;
     browser.picture("patches").await;
+}
+
+/// A region as records have it, and as the map draws it: at the edge of the map, around a pole, of
+/// several parts.
+#[tokio::test]
+async fn regions_are_drawn_where_they_are() {
+    let (_server, browser) = open(false).await;
+    let region = |pos| Region::from_ivoa_pos(pos).unwrap();
+    let parts = [region("CIRCLE 100 40 12"), region("CIRCLE 250 -30 20")];
+    let regions = [
+        region("CIRCLE 0 0 20"),
+        region("CIRCLE 180 10 25"),
+        region("CIRCLE 30 85 15"),
+        region("CIRCLE 200 -80 20"),
+        region("RANGE 165 195 -10 10"),
+        region("RANGE 0 360 55 70"),
+        region("POLYGON 170 -30 190 -30 190 0 170 0"),
+        Region::from(UnionRegion::new(parts)),
+    ];
+    let around = |lon: f64| lon.rem_euclid(360.0);
+    let inside = |region: &Region, lon: f64, lat: f64| {
+        region.contains_lonlat(&LonLat::from_degrees(around(lon), lat).unwrap())
+    };
+    let places: Vec<(f64, f64)> = (-25..=25)
+        .flat_map(|lon| (-12..=12).map(move |lat| (7.0 * f64::from(lon), 7.0 * f64::from(lat))))
+        .collect();
+    for region in regions {
+        let bytes = region.encode();
+        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let script = format!(
+            "import('/api/butler/web/sky.js').then(({{ showSky, project }}) => {{
+              const record = {{ record: {{ region: '{text}' }} }};
+              showSky([{{ dataId: {{ dataId: {{}}, records: {{ visit: record }} }} }}], () => {{}});
+              const path = document.querySelector('#regions path');
+              return {}.map(([lon, lat]) => path.isPointInFill(new DOMPoint(...project(lon, lat))));
+            }})",
+            json!(places)
+        );
+        let drawn = browser.value(&script).await;
+        let drawn = drawn.as_array().unwrap();
+        assert_eq!(drawn.len(), places.len());
+        for ((lon, lat), drawn) in places.iter().zip(drawn) {
+            let truth = inside(&region, *lon, *lat);
+            // Outlines are made of short straight lines: close to the edge either will do.
+            let near = [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)];
+            let clear = near.iter().all(|(x, y)| {
+                let step = x / lat.to_radians().cos();
+                inside(&region, lon + step, lat + y) == truth
+            });
+            assert!(
+                !clear || *drawn == truth,
+                "{region:?} at {lon} {lat}: {drawn}"
+            );
+        }
+    }
 }
