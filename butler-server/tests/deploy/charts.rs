@@ -204,6 +204,9 @@ fn gafaelfawr_lets_nothing_through_without_a_token_but_what_is_public_or_signed(
         "butler"
     );
     assert_eq!(paths(guarded).len(), 3);
+    let page = find(&manifests, "GafaelfawrIngress", "-page");
+    assert_eq!(page["config"]["scopes"]["all"][0], "read:image");
+    assert_eq!(page["config"]["loginRedirect"], true);
     assert!(
         manifests
             .iter()
