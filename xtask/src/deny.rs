@@ -1,6 +1,7 @@
 //! What `cargo deny` says of the dependencies.
 
 use crate::phase::phase;
+use crate::workspace::fault;
 use crate::{process, tools, workspace};
 use std::env;
 use std::fs;
@@ -112,8 +113,4 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, String> {
     paths
         .collect::<Result<_, _>>()
         .map_err(|error| fault(directory, &error))
-}
-
-fn fault(path: &Path, error: &std::io::Error) -> String {
-    format!("{}: {error}", path.display())
 }

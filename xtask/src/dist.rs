@@ -3,6 +3,7 @@
 //! Two runs from the same sources, with the same compiler, give the same bytes: entries are sorted, belong to nobody and
 //! are as old as the commit; paths of the machine are taken out of the programs.
 
+use crate::workspace::fault;
 use crate::{process, workspace};
 use std::env;
 use std::fs;
@@ -195,10 +196,6 @@ fn pack(directory: &Path, name: &str, archive: &Path, epoch: &str) -> Result<(),
             .arg(&tar),
     )
     .map(drop)
-}
-
-fn fault(path: &Path, error: &std::io::Error) -> String {
-    format!("{}: {error}", path.display())
 }
 
 #[cfg(test)]

@@ -53,3 +53,8 @@ pub(crate) fn forget_own_package(command: &mut Command) {
         }
     }
 }
+
+/// What went wrong with a file or directory.
+pub(crate) fn fault(path: &Path, error: &std::io::Error) -> String {
+    format!("{}: {error}", path.display())
+}

@@ -114,7 +114,7 @@ mod tests {
         for token in ["gt-first.secret", "gt-second.secret"] {
             let group = format!("group of {token}");
             let ask = || async { Ok::<_, ()>(vec![group.clone()]) };
-            assert_eq!(*cache.get(token, ask).await.unwrap(), [group.clone()]);
+            assert_eq!(cache.get(token, ask).await.unwrap()[0], group);
         }
         let keys: Vec<u8> = cache
             .entries

@@ -1,5 +1,7 @@
 //! The Helm charts, as the real Helm reads them.
 
+use std::path::Path;
+
 use butler_core::yaml;
 use serde_json::{Map, Value};
 
@@ -204,6 +206,9 @@ fn gafaelfawr_lets_nothing_through_without_a_token_but_what_is_public_or_signed(
         "butler"
     );
     assert_eq!(paths(guarded).len(), 3);
+    let page = find(&manifests, "GafaelfawrIngress", "-page");
+    assert_eq!(page["config"]["scopes"]["all"][0], "read:image");
+    assert_eq!(page["config"]["loginRedirect"], true);
     assert!(
         manifests
             .iter()
@@ -309,6 +314,57 @@ fn agree(place: &str, values: &Value, schema: &Value) {
         let known = values.contains_key(name) || commented || place.ends_with(".global");
         assert!(known, "{place}.{name} is in the schema alone");
     }
+}
+
+/// The sources of a crate.
+fn sources(directory: &Path) -> String {
+    let entries = std::fs::read_dir(directory).unwrap();
+    let text = entries.map(|entry| {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => sources(&path),
+            false => std::fs::read_to_string(path).unwrap(),
+        }
+    });
+    text.collect()
+}
+
+#[test]
+fn charts_set_no_variable_that_programs_do_not_know() {
+    let known = ["butler-server/src/settings.rs", "butler-pps/src"].map(|place| {
+        let place = workspace().join(place);
+        match place.is_dir() {
+            true => sources(&place),
+            false => std::fs::read_to_string(place).unwrap(),
+        }
+    });
+    let known = known.concat();
+    let ours = [
+        "DAF_BUTLER_SERVER_",
+        "PROMPTPUB_",
+        "KAFKA_",
+        "WRITER_",
+        "BUTLER_",
+        "OUTPUT_",
+    ];
+    let mut seen = 0;
+    for chart in CHARTS {
+        for file in value_files(chart) {
+            for pod in pods(&render(chart, &[file])) {
+                for item in containers(pod)
+                    .filter_map(|one| one["env"].as_array())
+                    .flatten()
+                {
+                    let name = item["name"].as_str().unwrap();
+                    if ours.iter().any(|prefix| name.starts_with(prefix)) {
+                        assert!(known.contains(&format!("\"{name}\"")), "{chart}: {name}");
+                        seen += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 30);
 }
 
 #[test]
