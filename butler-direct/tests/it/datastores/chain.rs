@@ -47,8 +47,8 @@ async fn a_chain_reads_from_the_first_that_has_the_dataset() {
 }
 
 #[tokio::test]
-async fn a_dataset_comes_with_its_files_in_two_statements() {
-    for (database, statements) in [(Database::Sqlite, 3), (Database::Postgres, 2)] {
+async fn a_dataset_comes_with_its_files_in_one_statement() {
+    for (database, statements) in [(Database::Sqlite, 2), (Database::Postgres, 1)] {
         let store = database.chained().await;
         let dataset = store.dataset("yaml", 1).await;
         store.put(&dataset, json!({})).await;
