@@ -327,12 +327,26 @@ fn repositories(directory: &Path) -> Arc<Repositories> {
     Arc::new(Repositories::new(uris, options))
 }
 
+/// The real dimension records of LSSTCam: beside the project, or where `BUTLER_SHARED_DATA` says.
+pub(crate) fn dimensions() -> std::path::PathBuf {
+    let place = std::env::var_os("BUTLER_SHARED_DATA").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
+        Into::into,
+    );
+    let file = place.join("lsstcam-dimensions.yaml");
+    assert!(
+        file.is_file(),
+        "{} is not there: put the shared test data there, or set BUTLER_SHARED_DATA",
+        file.display()
+    );
+    file
+}
+
 /// What Prompt Processing has made of the observations.
 async fn observe(butler: &DirectButler, runs: &[&str]) -> BTreeMap<&'static str, Vec<DatasetRef>> {
-    let data = std::env::var("BUTLER_SHARED_DATA").unwrap();
     butler
         .import_file(
-            &format!("{data}/lsstcam-dimensions.yaml"),
+            dimensions().to_str().unwrap(),
             &ImportOptions::default(),
             &NoProgress,
         )

@@ -8,21 +8,7 @@ use serde_json::{Value, json};
 
 use super::fixture::{Embargo, copy_tree};
 use crate::kafka::send;
-
-/// The real dimension records of LSSTCam: beside the project, or where `BUTLER_SHARED_DATA` says.
-fn dimensions() -> std::path::PathBuf {
-    let place = std::env::var_os("BUTLER_SHARED_DATA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
-        Into::into,
-    );
-    let file = place.join("lsstcam-dimensions.yaml");
-    assert!(
-        file.is_file(),
-        "{} is not there: put the shared test data there, or set BUTLER_SHARED_DATA",
-        file.display()
-    );
-    file
-}
+use crate::observatory::dimensions;
 
 fn describe(root: &Path) -> Value {
     Script::new("pp_output.py").arg("describe").arg(root).run()
