@@ -22,7 +22,7 @@ const QUERY: Shape = Shape::Model(&[
         "default_data_id",
         Shape::Model(&[Field::required("dataId", DATA_ID)]),
     ),
-    Field::required("additional_query_inputs", Shape::List(&Shape::Anything)),
+    Field::required("additional_query_inputs", Shape::List(&Shape::Model(&[]))),
 ]);
 
 impl Shaped for GetManyDatasetsRequest {
