@@ -43,11 +43,10 @@ async fn survive(databases: Databases, seed: u64) {
     // Before the end of the embargo, after it, and after the retention.
     for hours in [0, 81, 81 + 31 * 24] {
         let now = START.0 + hours * HOUR;
-        let mut pause = 40;
-        loop {
+        // Ever longer, so that it comes to an end; slowly at first, so that fast machines kill often
+        // enough, too.
+        for pause in (0..).map(|before: u64| 40 + before + before * before / 8) {
             let mut child = start(&observatory, now);
-            // Ever longer, so that it comes to an end.
-            pause += 8;
             if wait(&mut child, Duration::from_millis(20 + dice.below(pause))) {
                 let output = child.wait_with_output().unwrap();
                 let said = String::from_utf8_lossy(&output.stderr);

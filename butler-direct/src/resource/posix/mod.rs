@@ -1,7 +1,8 @@
 //! The local file system.
 //!
 //! Files are written beside their destination under a temporary name and renamed into place, so
-//! a reader never sees a part of a file and a crash leaves at most a stray `.butler-*` file.
+//! a reader never sees a part of a file and a crash leaves at most a stray `.butler-*` file, which
+//! goes when the same file is written again.
 //! New files get the permissions the umask leaves; copies get those of their source.
 //!
 //! By default data are not forced to the disk before the rename: like the Python

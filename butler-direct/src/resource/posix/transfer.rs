@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
-use super::write::{KnownDirectories, publish, temporary_beside};
+use super::write::{KnownDirectories, publish, replace, temporary_beside};
 use crate::resource::error::Result;
 use crate::resource::{ResourceError, ResourcePath, TransferMode, Transferred};
 
@@ -82,7 +82,7 @@ impl LocalTransfer {
         } else {
             mode
         };
-        let replace = existing.is_some();
+        let replacing = existing.is_some();
         let failed = ResourceError::io(to, "write");
         match mode {
             TransferMode::Copy => {
@@ -96,7 +96,7 @@ impl LocalTransfer {
             }
             TransferMode::Link => {
                 let real = real_path(from, &source)?;
-                install(&target, replace, |at| {
+                install(&target, replacing, |at| {
                     fs::hard_link(&real, at).or_else(|error| match error.kind() {
                         io::ErrorKind::AlreadyExists => Err(error),
                         _ => symlink(&real, at),
@@ -106,11 +106,11 @@ impl LocalTransfer {
             }
             TransferMode::Hardlink => {
                 let real = real_path(from, &source)?;
-                install(&target, replace, |at| fs::hard_link(&real, at)).map_err(failed)?;
+                install(&target, replacing, |at| fs::hard_link(&real, at)).map_err(failed)?;
             }
             TransferMode::Symlink => {
                 let real = real_path(from, &source)?;
-                install(&target, replace, |at| symlink(&real, at)).map_err(failed)?;
+                install(&target, replacing, |at| symlink(&real, at)).map_err(failed)?;
             }
             TransferMode::RelSymlink => {
                 let real = real_path(from, &source)?;
@@ -118,7 +118,7 @@ impl LocalTransfer {
                 let directory =
                     fs::canonicalize(directory).map_err(ResourceError::io(to, "resolve"))?;
                 let relative = relative_path(&real, &directory);
-                install(&target, replace, |at| symlink(&relative, at)).map_err(failed)?;
+                install(&target, replacing, |at| symlink(&relative, at)).map_err(failed)?;
             }
             TransferMode::Auto | TransferMode::Direct => {
                 return Err(unsupported(
@@ -174,22 +174,16 @@ impl LocalTransfer {
     }
 }
 
-/// Makes a link at `target`; to replace something it is made beside it and renamed over it.
-fn install(target: &Path, replace: bool, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
-    if !replace {
-        return make(target);
-    }
-    let directory = target.parent().unwrap_or(Path::new("."));
-    let link = tempfile::Builder::new()
-        .prefix(".butler-")
-        .make_in(directory, |at| make(at))?;
-    // Renaming onto another name of the same file does nothing, and dropping the temporary
-    // name then removes it.
-    let temporary = link.into_temp_path();
-    fs::rename(&temporary, target)?;
-    match temporary.close() {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// Makes a link at `target`, in the place of what is there if there is to be any.
+fn install(
+    target: &Path,
+    replacing: bool,
+    make: impl Fn(&Path) -> io::Result<()>,
+) -> io::Result<()> {
+    if replacing {
+        replace(target, make)
+    } else {
+        make(target)
     }
 }
 
