@@ -147,9 +147,9 @@ impl Opener {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PoolUsage {
     /// Open connections.
-    pub open: u32,
+    pub open: usize,
     /// Those that nobody uses.
-    pub idle: u32,
+    pub idle: usize,
 }
 
 type Gauge = Box<dyn Fn() -> PoolUsage + Send + Sync>;

@@ -5,13 +5,12 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use butler_core::error::{Error, Result};
-use sqlx::pool::PoolConnectionMetadata;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePoolOptions};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
 use super::database::{Database, Pool};
 use super::error::SqlError;
+use super::postgres::PostgresPool;
 use super::references::ReferenceChecks;
 
 /// How long a statement waits for another process's lock on a SQLite file before it gives up.
@@ -29,9 +28,6 @@ const SQLITE_STEPS: i32 = 10_000;
 
 /// How long a connection on which SQLite checks no foreign keys is kept for the next large insert.
 const UNCHECKED_IDLE: Duration = Duration::from_secs(10);
-
-/// How long a connection to a server may have been idle without being asked whether it still works.
-const FRESH: Duration = Duration::from_secs(1);
 
 /// Where a database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,7 +151,7 @@ impl Database {
         let pool = match location {
             Location::Postgres(url) => {
                 let options = postgres_options(url)?;
-                Pool::Postgres(postgres_pool(&wanted).connect_lazy_with(options))
+                Pool::Postgres(PostgresPool::new(options, &wanted)?)
             }
             Location::SqliteFile(path) => {
                 let options = sqlite_file(path, &wanted).foreign_keys(true);
@@ -175,15 +171,16 @@ impl Database {
             options.get_database().unwrap_or("(default)"),
             options.get_host()
         );
-        let pool = postgres_pool(wanted)
-            .connect_with(options)
+        let pool = PostgresPool::new(options, wanted)?;
+        let mut connection = pool
+            .acquire()
             .await
             .map_err(|e| SqlError::new(format!("connecting to {label}"), e))?;
         let (current, has_gist): (Option<String>, bool) = sqlx::query_as(
             "SELECT current_schema()::text,
                     EXISTS (SELECT FROM pg_extension WHERE extname = 'btree_gist')",
         )
-        .fetch_one(&pool)
+        .fetch_one(&mut *connection)
         .await
         .map_err(|e| SqlError::new(format!("inspecting {label}"), e))?;
         if wanted.for_registry && !has_gist {
@@ -241,19 +238,6 @@ fn postgres_options(url: &str) -> Result<PgConnectOptions> {
     Ok(options.application_name("butler"))
 }
 
-fn postgres_pool(wanted: &ConnectOptions) -> PgPoolOptions {
-    let settings = session_settings(wanted);
-    PgPoolOptions::new()
-        .max_connections(wanted.max_connections)
-        .acquire_timeout(wanted.acquire_timeout)
-        .test_before_acquire(false)
-        .before_acquire(|connection, meta| Box::pin(still_usable(connection, meta)))
-        .after_connect(move |connection, _| {
-            let settings = AssertSqlSafe(settings.clone());
-            Box::pin(async move { connection.execute(settings).await.map(drop) })
-        })
-}
-
 fn sqlite_pool(wanted: &ConnectOptions) -> SqlitePoolOptions {
     let options = SqlitePoolOptions::new()
         .max_connections(wanted.max_connections)
@@ -285,31 +269,4 @@ async fn limit_session(
     let mut handle = connection.lock_handle().await?;
     handle.set_progress_handler(SQLITE_STEPS, move || begin.elapsed() < limit);
     Ok(())
-}
-
-/// What a new connection to PostgreSQL is told first. Parameters at its start would do as well, but
-/// poolers refuse them.
-fn session_settings(wanted: &ConnectOptions) -> String {
-    // The planner takes the small tables of a new repository, which nobody has analysed, for large
-    // ones, and then compiles statements anew each time, for far longer than they run.
-    let mut settings = "SET jit = off;".to_owned();
-    if wanted.access == Access::ReadOnly {
-        settings.push_str("SET default_transaction_read_only = on;");
-    }
-    if let Some(limit) = wanted.statement_timeout {
-        settings.push_str(&format!("SET statement_timeout = {};", limit.as_millis()));
-    }
-    settings
-}
-
-/// Asks the server for a sign of life, unless the connection was in use just now: that would cost
-/// every look-up a round trip more.
-async fn still_usable(
-    connection: &mut PgConnection,
-    meta: PoolConnectionMetadata,
-) -> std::result::Result<bool, sqlx::Error> {
-    if meta.idle_for > FRESH {
-        connection.ping().await?;
-    }
-    Ok(true)
 }

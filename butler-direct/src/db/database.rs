@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use butler_core::error::{Error, Result};
-use sqlx::postgres::PgPool;
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::OnceCell;
 
@@ -14,13 +13,14 @@ use super::ddl::DdlWriter;
 use super::dialect::{Dialect, quote};
 use super::error::SqlError;
 use super::param::Param;
+use super::postgres::PostgresPool;
 use super::references::ReferenceChecks;
 use super::schema::TableSpec;
 use super::session::{Connection, Session};
 
 #[derive(Debug)]
 pub(super) enum Pool {
-    Postgres(PgPool),
+    Postgres(PostgresPool),
     Sqlite(SqlitePool),
 }
 
@@ -96,12 +96,12 @@ impl Database {
     }
 
     /// How many connections are open, and how many of them are idle.
-    pub fn pool_usage(&self) -> (u32, u32) {
+    pub fn pool_usage(&self) -> (usize, usize) {
         let (open, idle) = match &self.inner.pool {
-            Pool::Postgres(pool) => (pool.size(), pool.num_idle()),
-            Pool::Sqlite(pool) => (pool.size(), pool.num_idle()),
+            Pool::Postgres(pool) => pool.usage(),
+            Pool::Sqlite(pool) => (pool.size() as usize, pool.num_idle()),
         };
-        (open, u32::try_from(idle).unwrap_or(open))
+        (open, idle)
     }
 
     /// How many statements were sent to the database so far, by all clones of this handle. What
@@ -213,11 +213,10 @@ impl Database {
     /// Fails when no connection can be had.
     pub async fn begin_read(&self) -> Result<Session> {
         let connection = match &self.inner.pool {
-            Pool::Postgres(pool) => Connection::PostgresTransaction(
-                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                    .await
-                    .map_err(busy)?,
-            ),
+            Pool::Postgres(pool) => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                Connection::PostgresTransaction(pool.begin(begin).await.map_err(busy)?)
+            }
             Pool::Sqlite(pool) => Connection::SqliteTransaction(pool.begin().await.map_err(busy)?),
         };
         Ok(Session::new(self.clone(), connection))
@@ -237,7 +236,7 @@ impl Database {
                 // Locks protect what is looked up after them, which a server that is set up for
                 // another level would not show.
                 let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
-                Connection::PostgresTransaction(pool.begin_with(begin).await.map_err(busy)?)
+                Connection::PostgresTransaction(pool.begin(begin).await.map_err(busy)?)
             }
             Pool::Sqlite(pool) => Connection::SqliteTransaction(
                 pool.begin_with("BEGIN IMMEDIATE").await.map_err(busy)?,
@@ -436,7 +435,8 @@ impl Database {
         Ok(session.fetch_optional(sql, &params).await?.is_some())
     }
 
-    /// Closes all connections and waits for them.
+    /// Closes all connections. Those to PostgreSQL that are in use close when they are given back;
+    /// the others are waited for.
     pub async fn close(&self) {
         match &self.inner.pool {
             Pool::Postgres(pool) => pool.close().await,

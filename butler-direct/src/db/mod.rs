@@ -9,6 +9,7 @@ pub mod error;
 pub mod keys;
 pub mod names;
 pub mod param;
+mod postgres;
 mod rebuild;
 pub mod references;
 pub mod row;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnection, Postgres};
+use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Executor, Transaction};
 
@@ -15,6 +15,7 @@ use super::database::Database;
 use super::dialect::{Dialect, quote};
 use super::error::SqlError;
 use super::param::Param;
+use super::postgres::{Pooled, PostgresTransaction};
 use super::row::Row;
 
 /// How long the rest of an answer that nobody wants may take, before its connection is closed.
@@ -23,8 +24,8 @@ const SHORT_REST: Duration = Duration::from_millis(50);
 /// What a session holds.
 #[derive(Debug)]
 pub(super) enum Connection {
-    Postgres(PoolConnection<Postgres>),
-    PostgresTransaction(Transaction<'static, Postgres>),
+    Postgres(Pooled),
+    PostgresTransaction(PostgresTransaction),
     Sqlite(PoolConnection<Sqlite>),
     SqliteTransaction(Transaction<'static, Sqlite>),
 }
@@ -330,14 +331,14 @@ impl Session {
             return;
         };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            drop(connection.detach());
+            drop(Pooled::take(connection));
             return;
         };
         runtime.spawn(async move {
             if let Ok(Ok(())) = tokio::time::timeout(SHORT_REST, connection.ping()).await {
                 return;
             }
-            drop(connection.detach());
+            drop(Pooled::take(connection));
             let Some(process) = process else { return };
             if let Err(error) = database.cancel(process, &sql).await {
                 tracing::warn!("cannot cancel a statement that nobody waits for: {error}");
