@@ -104,7 +104,7 @@ fn wait(child: &mut Child, limit: Duration) -> bool {
     child.try_wait().unwrap().is_some()
 }
 
-async fn assert_in_place(observatory: &Observatory) {
+pub(crate) async fn assert_in_place(observatory: &Observatory) {
     let kept = [Deleted, Present, Present, Present, Present];
     let gone = [Deleted, Deleted, Deleted, Expired, Expired];
     let internal = [Deleted, Deleted, Deleted, NeverPresent, NeverPresent];
@@ -149,7 +149,11 @@ async fn assert_in_place(observatory: &Observatory) {
 }
 
 /// Every file belongs to a dataset, and every dataset has its file.
-async fn assert_no_orphans(observatory: &Observatory, name: RepositoryName, ids: &[uuid::Uuid]) {
+pub(crate) async fn assert_no_orphans(
+    observatory: &Observatory,
+    name: RepositoryName,
+    ids: &[uuid::Uuid],
+) {
     let butler = observatory.butler(name).await;
     let recorded = butler.reader().datastore().files(ids).await.unwrap();
     let mut recorded: Vec<std::path::PathBuf> = recorded

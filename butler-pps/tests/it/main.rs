@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod commands;
+mod end_to_end;
 mod faults;
 mod inputs;
 mod kafka;
@@ -10,7 +11,9 @@ mod killing;
 mod lifecycle;
 mod listening;
 mod observatory;
+mod process;
 mod python;
+mod resilience;
 mod safety;
 mod state;
 mod writer;
