@@ -10,6 +10,7 @@ use super::{Failure, Outcome};
 use crate::clock::{Clock, Moment};
 use crate::inputs::Registrar;
 use crate::inputs::kafka::BatchRegistrar;
+use crate::notify::Notifier;
 use crate::scheduler;
 use crate::settings::{Options, Settings};
 use crate::state::State;
@@ -45,6 +46,8 @@ impl Arguments {
             return Ok(());
         };
         let (runner, registrar) = parts(&settings, state, clock);
+        let notifier = Notifier::new(settings.lists, settings.webhooks)?;
+        let runner = runner.with_notifier(notifier);
         let directory = settings
             .directory
             .map(|directory| (Resources::default(), directory));

@@ -10,6 +10,7 @@ mod kafka;
 mod killing;
 mod lifecycle;
 mod listening;
+mod notifying;
 mod observatory;
 mod process;
 mod python;
