@@ -26,5 +26,6 @@ pub mod writer;
 
 mod backoff;
 mod cli;
+mod simulate;
 
 pub use cli::run;

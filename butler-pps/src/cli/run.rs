@@ -121,7 +121,7 @@ async fn drain(runner: &Runner, register: &RegisterTask) -> Outcome {
 }
 
 /// A token that is cancelled when the process is asked to end.
-fn asked_to_stop() -> Outcome<CancellationToken> {
+pub(super) fn asked_to_stop() -> Outcome<CancellationToken> {
     let on =
         |kind| signal(kind).map_err(|error| Failure::new(format!("waiting for signals: {error}")));
     let (mut terminate, mut interrupt) =

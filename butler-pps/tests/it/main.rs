@@ -16,5 +16,6 @@ mod process;
 mod python;
 mod resilience;
 mod safety;
+mod simulating;
 mod state;
 mod writer;
