@@ -390,6 +390,21 @@ mod tests {
     }
 
     #[test]
+    fn receivers_may_be_in_the_file_of_settings() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let text =
+            "webhooks:\n- {name: a, url: 'https://a.example/', secret: sixteen bytes or more}\n";
+        std::fs::write(file.path(), text).unwrap();
+        let options = Options {
+            config: Some(file.path().to_owned()),
+            ..minimal()
+        };
+        let webhooks = options.check().unwrap().webhooks;
+        assert_eq!(webhooks[0].name, "a");
+        assert!(!format!("{webhooks:?}").contains("sixteen"));
+    }
+
+    #[test]
     fn flags_win_over_the_file_and_unknown_settings_are_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "batch_size: 7\nworkers: 3\n").unwrap();

@@ -76,6 +76,8 @@ Try:
   butler query-datasets {prod} difference_image --collections Prompt/Outputs/Expired
   butler-pps state counts --state-database-uri sqlite:///{state}
   cat {lists}/index.json
+  butler-server --listen 127.0.0.1:8080 --gafaelfawr-url DISABLED \\
+    --repositories '{{\"prompt\": {{\"config_uri\": \"{prod}\", \"authorized_groups\": [\"*\"]}}}}'
   python -c 'from lsst.daf.butler import Butler
 butler = Butler(\"{prod}\", collections=\"Prompt/Available\")
 print(butler.get(butler.query_datasets(\"preliminary_visit_image\")[0]))'

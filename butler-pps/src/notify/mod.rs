@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::state::{RunReport, State};
 
 pub use lists::{INDEX, Lists};
-pub use settings::{NotifyOptions, Webhook};
+pub use settings::{NotifyOptions, Receiver, Receivers, Webhook};
 pub use webhooks::sign;
 
 use webhooks::Webhooks;
@@ -61,10 +61,10 @@ impl Notifier {
                 break;
             }
         }
-        if let Some(lists) = &self.lists {
-            if let Err(error) = lists.write(state).await {
-                report.error = Some(format!("the lists of releases: {error}"));
-            }
+        if let Some(lists) = &self.lists
+            && let Err(error) = lists.write(state).await
+        {
+            report.error = Some(format!("the lists of releases: {error}"));
         }
         if let Some(webhooks) = &self.webhooks {
             report.failed = webhooks.deliver(state, clock).await?;

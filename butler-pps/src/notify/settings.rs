@@ -1,7 +1,10 @@
 //! Where releases are told.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,9 +32,52 @@ pub struct NotifyOptions {
     pub release_list_directory: Option<String>,
 
     /// A YAML file of receivers that are told of released datasets, each with name, url, and secret or
-    /// secret_variable.
+    /// secret_variable. (In the settings' file, they may be there instead.)
     #[arg(long, env = "PROMPTPUB_WEBHOOKS", value_name = "FILE")]
-    pub webhooks: Option<PathBuf>,
+    pub webhooks: Option<Receivers>,
+}
+
+/// Where receivers are named.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Receivers {
+    /// In a YAML file.
+    File(PathBuf),
+    /// Here.
+    Here(Vec<Receiver>),
+}
+
+impl FromStr for Receivers {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self::File(text.into()))
+    }
+}
+
+/// A receiver as settings have it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receiver {
+    /// What it is called.
+    pub name: String,
+    /// Where messages are posted to.
+    pub url: String,
+    /// What they are signed with: text, or `whsec_` and base 64.
+    pub secret: Option<String>,
+    /// The environment variable that has the secret.
+    pub secret_variable: Option<String>,
+    /// How often a delivery is tried.
+    pub attempts: Option<u32>,
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Address and secret are not for logs.
+        f.debug_struct("Receiver")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A receiver of what was released.
@@ -47,24 +93,12 @@ pub struct Webhook {
     pub attempts: u32,
 }
 
-impl std::fmt::Debug for Webhook {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Address and secret are not for logs.
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Webhook")
             .field("name", &self.name)
             .finish_non_exhaustive()
     }
-}
-
-/// A receiver as the file has it.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    name: String,
-    url: String,
-    secret: Option<String>,
-    secret_variable: Option<String>,
-    attempts: Option<u32>,
 }
 
 impl NotifyOptions {
@@ -93,7 +127,9 @@ impl NotifyOptions {
     /// What is wrong with the file, in one line.
     pub fn webhooks(&self) -> Result<Vec<Webhook>, SettingsError> {
         match &self.webhooks {
-            Some(file) if !file.as_os_str().is_empty() => read(file),
+            Some(Receivers::File(file)) if !file.as_os_str().is_empty() => read(file),
+            Some(Receivers::Here(receivers)) => checked(receivers.clone())
+                .map_err(|what| SettingsError(format!("webhooks: {what}"))),
             _ => Ok(Vec::new()),
         }
     }
@@ -105,31 +141,35 @@ fn read(file: &Path) -> Result<Vec<Webhook>, SettingsError> {
     };
     let text = std::fs::read_to_string(file).map_err(|error| fail(&error))?;
     let document = yaml::parse(&text).map_err(|error| fail(&error))?;
-    let entries: Vec<Entry> =
-        serde_json::from_value(document.to_json()).map_err(|error| fail(&error))?;
+    let receivers = serde_json::from_value(document.to_json()).map_err(|error| fail(&error))?;
+    checked(receivers).map_err(|what| fail(&what))
+}
+
+fn checked(receivers: Vec<Receiver>) -> Result<Vec<Webhook>, String> {
     let mut names = BTreeSet::new();
-    let mut webhooks = Vec::with_capacity(entries.len());
-    for entry in entries {
-        if entry.name.is_empty() || !names.insert(entry.name.clone()) {
-            let what = format!("there is no name, or it is there twice: '{}'", entry.name);
-            return Err(fail(&what));
+    let mut webhooks = Vec::with_capacity(receivers.len());
+    for receiver in receivers {
+        let name = receiver.name.clone();
+        if name.is_empty() || !names.insert(name.clone()) {
+            return Err(format!("there is no name, or it is there twice: '{name}'"));
         }
-        let name = entry.name.clone();
-        let webhook = check(entry).map_err(|what| fail(&format_args!("'{name}': {what}")))?;
-        webhooks.push(webhook);
+        webhooks.push(check(receiver).map_err(|what| format!("'{name}': {what}"))?);
     }
     Ok(webhooks)
 }
 
-fn check(entry: Entry) -> Result<Webhook, String> {
-    let url: Url = entry.url.parse().map_err(|error| format!("url: {error}"))?;
+fn check(receiver: Receiver) -> Result<Webhook, String> {
+    let url: Url = receiver
+        .url
+        .parse()
+        .map_err(|error| format!("url: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!(
             "the scheme of url is '{}', not https",
             url.scheme()
         ));
     }
-    let secret = match (entry.secret, entry.secret_variable) {
+    let secret = match (receiver.secret, receiver.secret_variable) {
         (Some(secret), None) => secret,
         (None, Some(variable)) => std::env::var(&variable)
             .map_err(|_| format!("the variable {variable} with its secret is not set"))?,
@@ -145,10 +185,10 @@ fn check(entry: Entry) -> Result<Webhook, String> {
         return Err(format!("its secret has less than {SHORTEST} bytes"));
     }
     Ok(Webhook {
-        name: entry.name,
+        name: receiver.name,
         url,
         secret,
-        attempts: entry.attempts.unwrap_or(ATTEMPTS).max(1),
+        attempts: receiver.attempts.unwrap_or(ATTEMPTS).max(1),
     })
 }
 

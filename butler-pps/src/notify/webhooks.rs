@@ -1,7 +1,7 @@
 //! Webhooks: receivers are told by HTTP, at least once, with signatures as the specification *Standard Webhooks* has
 //! them, for which there are libraries in many languages.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,8 +21,10 @@ use crate::state::{Delivery, State};
 /// How long a receiver may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Deliveries to a receiver in a run.
+/// Deliveries to a receiver in a run, and how long it may take with them: the rest waits for the next run, so that a
+/// slow receiver keeps nobody waiting.
 const AT_ONCE: usize = 200;
+const SHARE: Duration = Duration::from_secs(20);
 
 /// The shortest and longest time until a delivery is tried again.
 const SHORTEST_RETRY: Duration = Duration::from_secs(30);
@@ -65,7 +67,11 @@ impl Webhooks {
     async fn deliver_to(&self, receiver: &Webhook, state: &State, clock: &Clock) -> Result<u64> {
         let name = &receiver.name;
         let due = state.due_deliveries(name, clock.now(), AT_ONCE).await?;
+        let begun = Instant::now();
         for delivery in due {
+            if begun.elapsed() > SHARE {
+                break;
+            }
             let releases = state.releases_of(delivery.announcement).await?;
             let body = body(&delivery, &releases)?;
             match self.send(receiver, delivery.id, body, clock.now()).await {
