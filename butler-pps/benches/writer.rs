@@ -10,6 +10,9 @@ mod fixture;
 #[path = "../tests/it/kafka.rs"]
 #[allow(dead_code)]
 mod kafka;
+#[path = "../tests/it/process.rs"]
+#[allow(dead_code)]
+mod process;
 
 use std::time::Instant;
 

@@ -1,9 +1,15 @@
 //! What time it is. Embargoes and retentions are long, so that tests and demonstrations need a clock
 //! that runs faster, or one that they move themselves.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use butler_core::time::civil_from_days;
+
+/// Milliseconds of a day.
+const DAY: i64 = 86_400_000;
 
 /// A moment: milliseconds since 1970-01-01T00:00:00 UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +26,23 @@ impl Moment {
     #[must_use]
     pub fn minus(self, milliseconds: i64) -> Self {
         Self(self.0.saturating_sub(milliseconds))
+    }
+}
+
+impl fmt::Display for Moment {
+    /// `2025-12-06T08:01:02.345Z`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, rest) = (self.0.div_euclid(DAY), self.0.rem_euclid(DAY));
+        let (year, month, day) = civil_from_days(days);
+        let (minutes, milliseconds) = (rest / 60_000, rest % 60_000);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
+            minutes / 60,
+            minutes % 60,
+            milliseconds / 1_000,
+            milliseconds % 1_000
+        )
     }
 }
 
@@ -104,6 +127,13 @@ fn milliseconds(duration: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_shown_in_utc_to_the_millisecond() {
+        let shown = Moment(1_765_008_062_345).to_string();
+        assert_eq!(shown, "2025-12-06T08:01:02.345Z");
+        assert_eq!(Moment(-1).to_string(), "1969-12-31T23:59:59.999Z");
+    }
 
     #[test]
     fn a_manual_clock_moves_for_all_who_look_at_it() {

@@ -4,8 +4,8 @@
 //! Two services share this crate and its command. The *Butler writer* ([`writer`]) takes what Prompt
 //! Processing has made from Kafka into the embargo repository. The *publication service* takes it from
 //! there to the public: [`inputs`] tell it of datasets, [`state`] remembers how far each one is,
-//! [`policy`] says when and whether it goes on, [`tasks`] move it one step each, and the
-//! [`scheduler`] runs them all.
+//! [`policy`] says when and whether it goes on, [`tasks`] move it one step each, [`notify`] tells users
+//! what is public now, and the [`scheduler`] runs them all.
 //!
 //! Steps are joined by nothing but the state database. Each does something idempotent and then records
 //! that it is done, so that the process may be killed at any point.
@@ -15,6 +15,7 @@ pub mod collections;
 pub mod events;
 pub mod inputs;
 pub mod kafka;
+pub mod notify;
 pub mod policy;
 pub mod repositories;
 pub mod scheduler;
@@ -25,5 +26,6 @@ pub mod writer;
 
 mod backoff;
 mod cli;
+mod simulate;
 
 pub use cli::run;

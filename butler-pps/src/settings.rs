@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::inputs::kafka::{KafkaInput, KafkaInputOptions};
+use crate::notify::{Lists, NotifyOptions, Webhook};
 use crate::policy::Policy;
 use crate::repositories::{Repositories, RepositoryOptions};
 use crate::scheduler::Schedule;
@@ -114,6 +115,11 @@ pub struct Options {
     #[serde(flatten)]
     pub kafka: KafkaInputOptions,
 
+    /// How users are told of releases.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub notify: NotifyOptions,
+
     /// The policy, in YAML [default: that of RFC-1134; see `policy show`].
     #[arg(long, env = "PROMPTPUB_POLICY", value_name = "FILE")]
     pub policy: Option<PathBuf>,
@@ -167,6 +173,10 @@ pub struct Settings {
     pub directory: Option<ResourcePath>,
     /// Where the Butler writer announces batches, whose files are in that directory.
     pub kafka: Option<KafkaInput>,
+    /// Where lists of releases are kept.
+    pub lists: Option<Lists>,
+    /// Who is told of releases.
+    pub webhooks: Vec<Webhook>,
     /// What becomes of datasets.
     pub policy: Policy,
     /// Runs of raw images in the public repositories.
@@ -298,6 +308,8 @@ impl Options {
             repositories,
             directory,
             kafka,
+            lists: options.notify.lists()?,
+            webhooks: options.notify.webhooks()?,
             policy,
             raws: options
                 .raw_collections
@@ -375,6 +387,21 @@ mod tests {
             let said = options.check().unwrap_err().to_string();
             assert_eq!(said.lines().count(), 1, "{shown}: {said}");
         }
+    }
+
+    #[test]
+    fn receivers_may_be_in_the_file_of_settings() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let text =
+            "webhooks:\n- {name: a, url: 'https://a.example/', secret: sixteen bytes or more}\n";
+        std::fs::write(file.path(), text).unwrap();
+        let options = Options {
+            config: Some(file.path().to_owned()),
+            ..minimal()
+        };
+        let webhooks = options.check().unwrap().webhooks;
+        assert_eq!(webhooks[0].name, "a");
+        assert!(!format!("{webhooks:?}").contains("sixteen"));
     }
 
     #[test]

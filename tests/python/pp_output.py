@@ -25,6 +25,7 @@ RUN = "LSSTCam/prompt/output-2025-12-02/step"
 
 TYPES = {
     "preliminary_visit_image": ("StructuredDataDict", ["instrument", "visit", "detector"]),
+    "difference_image": ("StructuredDataDict", ["instrument", "visit", "detector"]),
     "dia_source_apdb": ("StructuredDataDict", ["instrument", "visit", "detector"]),
     "isr_metadata": ("StructuredDataDict", ["instrument", "exposure", "detector"]),
     "regionTimeInfo": ("StructuredDataDict", ["instrument", "group", "detector"]),

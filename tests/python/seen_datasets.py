@@ -21,7 +21,7 @@ def fate(butler, text):
         except FileNotFoundError:
             return "expired"
         return "to be had, but not stored"
-    if butler.get(ref) != {"id": text}:
+    if butler.get(ref)["id"] != text:
         return "another dataset"
     return "present"
 

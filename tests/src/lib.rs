@@ -9,6 +9,7 @@
 
 pub mod browser;
 pub mod canonical;
+pub mod faults;
 pub mod kafka;
 pub mod meter;
 pub mod postgres;

@@ -1,8 +1,19 @@
-//! A schema of its own for each test, on the PostgreSQL server that all of them share.
+//! A schema of its own for each test, on the PostgreSQL server that all of them share, and servers of a test's own.
 
 use crate::provided;
 use sqlx::{ConnectOptions as _, Connection as _, postgres::PgConnectOptions};
 use std::thread;
+
+pub use butler_test_services::{PostgresServer, Shutdown};
+
+/// Starts a server for one test, which may stop and start it.
+///
+/// # Panics
+/// When PostgreSQL is not installed or does not start.
+#[must_use]
+pub fn start_server() -> PostgresServer {
+    PostgresServer::start().unwrap_or_else(|error| panic!("no PostgreSQL server: {error}"))
+}
 
 /// The URL of the server, `postgresql://user@host:port/database`, for a superuser.
 ///
@@ -34,9 +45,15 @@ impl TestSchema {
         reason = "a default that panics would surprise"
     )]
     pub fn new() -> Self {
+        Self::on(url())
+    }
+
+    /// Takes a new name on another server.
+    #[must_use]
+    pub fn on(url: String) -> Self {
         Self {
             name: format!("test_{}", uuid::Uuid::new_v4().simple()),
-            url: url(),
+            url,
         }
     }
 

@@ -1,5 +1,7 @@
 //! An S3 server in this process, over a temporary directory, that verifies signatures.
 
+use crate::faults::Faults;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder as ConnectionBuilder;
 use s3s::S3Result;
@@ -8,6 +10,7 @@ use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -30,6 +33,7 @@ pub const REGION: &str = "us-east-1";
 pub struct S3Server {
     address: SocketAddr,
     root: TempDir,
+    faults: Arc<Faults>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -71,6 +75,8 @@ impl S3Server {
         let mut service = S3ServiceBuilder::new(files);
         protect(&mut service);
         let service = service.build();
+        let faults = Arc::new(Faults::new(1));
+        let injected = Arc::clone(&faults);
         let (address_sender, address_receiver) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {
@@ -89,7 +95,7 @@ impl S3Server {
                     .send(address)
                     .expect("the starter waits for the address");
                 tokio::select! {
-                    () = serve(listener, service) => {}
+                    () = serve(listener, service, injected) => {}
                     _ = stopped => {}
                 }
             });
@@ -100,6 +106,7 @@ impl S3Server {
         Self {
             address,
             root,
+            faults,
             stop: Some(stop),
             thread: Some(thread),
         }
@@ -109,6 +116,12 @@ impl S3Server {
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// What is to go wrong; nothing at first.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     /// The directory whose sub-directories are the buckets.
@@ -192,15 +205,17 @@ impl S3Access for OwnBucket {
 }
 
 /// Accepts connections until it is dropped.
-async fn serve(listener: TcpListener, service: S3Service) {
+async fn serve(listener: TcpListener, service: S3Service, faults: Arc<Faults>) {
     let http = ConnectionBuilder::new(TokioExecutor::new());
     loop {
         // A connection that fails, while it is accepted or later, is its client's to report.
         let Ok((socket, _)) = listener.accept().await else {
             continue;
         };
+        let (service, faults) = (service.clone(), Arc::clone(&faults));
+        let answer = service_fn(move |request| Arc::clone(&faults).serve(service.clone(), request));
         let connection = http
-            .serve_connection(TokioIo::new(socket), service.clone())
+            .serve_connection(TokioIo::new(socket), answer)
             .into_owned();
         tokio::spawn(async move {
             let _ = connection.await;

@@ -27,6 +27,25 @@ pub enum Program {
     ForgetfulReference,
 }
 
+impl Program {
+    /// The executable of this workspace's server, which the tests of all crates together have built.
+    ///
+    /// # Panics
+    /// When it is not beside the test.
+    #[must_use]
+    pub fn ours() -> Self {
+        let test = std::env::current_exe().expect("a process has an executable");
+        let directory = test.parent().expect("a file is in a directory");
+        let server = directory.with_file_name("butler-server");
+        assert!(
+            server.exists(),
+            "{} is missing: build it with `cargo build -p butler-server`",
+            server.display()
+        );
+        Self::Ours(server)
+    }
+}
+
 /// A server that is going to run. It listens on the loopback interface only.
 #[derive(Debug)]
 pub struct ServerSetup {

@@ -14,12 +14,12 @@ mod kafka;
 mod native;
 mod phase;
 mod postgres;
-mod process;
 mod readme;
 mod tools;
 mod venv;
 mod workspace;
 
+use butler_test_services::process;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -4,6 +4,7 @@ mod failure;
 mod policy;
 mod register;
 mod run;
+mod simulate;
 mod state;
 mod writer;
 
@@ -23,15 +24,14 @@ struct Cli {
     command: Command,
 
     /// What is logged: error, warn, info, debug or trace, or a filter such as
-    /// "info,butler_direct=debug".
+    /// "info,butler_direct=debug" [default: info; warn for simulations].
     #[arg(
         long,
         global = true,
         env = "PROMPTPUB_LOG_LEVEL",
-        value_name = "FILTER",
-        default_value = "info"
+        value_name = "FILTER"
     )]
-    log_level: String,
+    log_level: Option<String>,
 
     /// The form of the log.
     #[arg(
@@ -56,6 +56,7 @@ enum LogFormat {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::Arguments>),
+    Simulate(simulate::Arguments),
     Writer(writer::Arguments),
     #[command(subcommand)]
     Policy(policy::Command),
@@ -69,6 +70,7 @@ impl Command {
     async fn run(self) -> Outcome {
         match self {
             Self::Run(arguments) => arguments.run().await,
+            Self::Simulate(arguments) => arguments.run().await,
             Self::Writer(arguments) => arguments.run().await,
             Self::Policy(command) => command.run().await,
             Self::Register(command) => command.run().await,
@@ -104,8 +106,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Logs go to standard error; results of commands to standard output.
 fn start_log(cli: &Cli) -> Outcome {
-    let filter = EnvFilter::try_new(&cli.log_level)
-        .map_err(|error| Failure::new(format!("log level '{}': {error}", cli.log_level)))?;
+    let usual = match cli.command {
+        Command::Simulate(_) => "warn",
+        _ => "info",
+    };
+    let level = cli.log_level.as_deref().unwrap_or(usual);
+    let filter = EnvFilter::try_new(level)
+        .map_err(|error| Failure::new(format!("log level '{level}': {error}")))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

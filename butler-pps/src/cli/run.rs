@@ -10,6 +10,7 @@ use super::{Failure, Outcome};
 use crate::clock::{Clock, Moment};
 use crate::inputs::Registrar;
 use crate::inputs::kafka::BatchRegistrar;
+use crate::notify::Notifier;
 use crate::scheduler;
 use crate::settings::{Options, Settings};
 use crate::state::State;
@@ -45,6 +46,8 @@ impl Arguments {
             return Ok(());
         };
         let (runner, registrar) = parts(&settings, state, clock);
+        let notifier = Notifier::new(settings.lists, settings.webhooks)?;
+        let runner = runner.with_notifier(notifier);
         let directory = settings
             .directory
             .map(|directory| (Resources::default(), directory));
@@ -118,7 +121,7 @@ async fn drain(runner: &Runner, register: &RegisterTask) -> Outcome {
 }
 
 /// A token that is cancelled when the process is asked to end.
-fn asked_to_stop() -> Outcome<CancellationToken> {
+pub(super) fn asked_to_stop() -> Outcome<CancellationToken> {
     let on =
         |kind| signal(kind).map_err(|error| Failure::new(format!("waiting for signals: {error}")));
     let (mut terminate, mut interrupt) =

@@ -59,6 +59,15 @@ pub(super) enum Command {
         #[arg(long)]
         release: bool,
     },
+    /// Show how far each receiver of webhooks is
+    Webhooks(Place),
+    /// Have receivers told of what was given up
+    Resend {
+        #[command(flatten)]
+        place: Place,
+        /// The receiver; all if none is named.
+        webhook: Option<String>,
+    },
     /// Have datasets expire and be deleted as soon as possible
     ForceExpire {
         #[command(flatten)]
@@ -132,6 +141,16 @@ impl Command {
                 let action = if release { "release type" } else { "hold type" };
                 note(&state, action, &name, "done").await
             }
+            Self::Webhooks(place) => print(&webhooks(&place.open().await?).await?),
+            Self::Resend { place, webhook } => {
+                let state = place.open().await?;
+                let now = Clock::system().now();
+                let count = state.resend(webhook.as_deref(), now).await?;
+                let outcome = format!("{count} deliveries");
+                let subject = webhook.as_deref().unwrap_or("all");
+                note(&state, "resend", subject, &outcome).await?;
+                print(&format!("{outcome}\n"))
+            }
             Self::ForceExpire { place, ids } => {
                 let state = place.open().await?;
                 let count = state.force_expire(&ids).await?;
@@ -174,6 +193,23 @@ async fn counts(state: &State) -> Outcome<String> {
         let statuses = statuses.map(Status::name).join(" ");
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{count} {dataset_type} {statuses}");
+    }
+    Ok(text)
+}
+
+async fn webhooks(state: &State) -> Outcome<String> {
+    let mut text = String::new();
+    for receiver in state.delivery_counts().await? {
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            "{}: {} pending, {} delivered, {} given up",
+            receiver.webhook, receiver.pending, receiver.delivered, receiver.dead
+        );
+        if let Some(error) = &receiver.error {
+            let _ = write!(text, "; an error: {error}");
+        }
+        text.push('\n');
     }
     Ok(text)
 }

@@ -12,7 +12,10 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _}
 use url::Url;
 
 /// All migrations in order: number, what it does, and the statements.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "state", include_str!("migrations/1_state.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "state", include_str!("migrations/1_state.sql")),
+    (3, "releases", include_str!("migrations/3_releases.sql")),
+];
 
 /// Where the state database is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,11 +5,13 @@
 mod audit;
 mod database;
 mod datasets;
+mod deliveries;
 mod holds;
 mod lock;
 mod models;
 mod ready;
 mod record;
+mod releases;
 mod step;
 mod tasks;
 mod unknown;
@@ -17,9 +19,11 @@ mod visits;
 
 pub use audit::AuditEntry;
 pub use database::{State, StateLocation};
+pub use deliveries::{Delivery, DeliveryCounts};
 pub use lock::InstanceLock;
 pub use models::{DatasetState, NewDataset, Origin, RepositoryName, Status, Times};
 pub use record::Problem;
+pub use releases::{ListedHour, Release};
 pub use step::Step;
 pub use tasks::{RunReport, TaskHour, TaskState};
 pub use unknown::{InputFile, UnknownDataset};

@@ -25,7 +25,8 @@ pub struct Problem {
 }
 
 impl State {
-    /// Records that datasets went through a step. Repeating it changes nothing but the time.
+    /// Records that datasets went through a step, and that they are to be announced if they are public
+    /// now. Repeating it changes nothing but the time.
     ///
     /// # Errors
     /// Any database error.
@@ -45,6 +46,9 @@ impl State {
         for batch in sorted(ids).chunks(BATCH) {
             let params = [Param::Int(now.0), Param::Uuids(batch.to_vec())];
             session.execute(&sql, &params).await?;
+            if step == Step::ToGoogleProd {
+                self.add_releases(&mut session, batch, now).await?;
+            }
         }
         session.commit().await
     }

@@ -33,6 +33,8 @@ pub enum Step {
     DeletePromptPrep,
     /// Files are deleted from `/repo/main`.
     DeleteMain,
+    /// Users are told of datasets that are public. It changes no dataset.
+    Notify,
 }
 
 /// What is ready to be linked to `/repo/main`. What is to expire by force is linked as well: nothing
@@ -64,7 +66,7 @@ pub(super) enum Clause {
 
 impl Step {
     /// All steps in the order of a dataset's life.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Register,
         Self::ToPromptPrep,
         Self::ToMain,
@@ -75,6 +77,7 @@ impl Step {
         Self::ExpireGoogleProd,
         Self::DeletePromptPrep,
         Self::DeleteMain,
+        Self::Notify,
     ];
 
     /// The name of the task.
@@ -91,6 +94,7 @@ impl Step {
             Self::ExpireGoogleProd => "expire_google_prod",
             Self::DeletePromptPrep => "delete_prompt_prep",
             Self::DeleteMain => "delete_main",
+            Self::Notify => "notify",
         }
     }
 
@@ -120,7 +124,9 @@ impl Step {
             Self::ToPromptPrep | Self::DeletePromptPrep => RepositoryName::PromptPrep,
             Self::ToMain | Self::DeleteMain => RepositoryName::Main,
             Self::ToGoogleInt | Self::ExpireGoogleInt => RepositoryName::GoogleInt,
-            Self::ToGoogleProd | Self::ExpireGoogleProd => RepositoryName::GoogleProd,
+            Self::ToGoogleProd | Self::ExpireGoogleProd | Self::Notify => {
+                RepositoryName::GoogleProd
+            }
         }
     }
 
@@ -133,7 +139,8 @@ impl Step {
             Self::ToMain => (Status::Present, "repo_main_time"),
             Self::DeleteEmbargo => (Status::Deleted, "embargo_deleted_time"),
             Self::ToGoogleInt => (Status::Present, "google_int_time"),
-            Self::ToGoogleProd => (Status::Present, "google_prod_time"),
+            // What is told of is there since then.
+            Self::ToGoogleProd | Self::Notify => (Status::Present, "google_prod_time"),
             Self::ExpireGoogleInt => (Status::Expired, "google_int_expired_time"),
             Self::ExpireGoogleProd => (Status::Expired, "google_prod_expired_time"),
             Self::DeletePromptPrep => (Status::Deleted, "prompt_prep_deleted_time"),
@@ -144,7 +151,7 @@ impl Step {
     /// The queries that together find what is ready for the step.
     pub(super) fn clauses(self) -> &'static [Clause] {
         match self {
-            Self::Register => &[],
+            Self::Register | Self::Notify => &[],
             Self::ToPromptPrep => &[Clause::Due {
                 condition: "d.embargo_status = 1 AND d.prompt_prep_status = 0 AND d.forced = 0",
                 time: "observed_time",
@@ -265,7 +272,7 @@ impl Step {
                 && is(repository, NeverPresent)
         };
         match self {
-            Self::Register => false,
+            Self::Register | Self::Notify => false,
             Self::ToPromptPrep => {
                 free && !forced
                     && is(Embargo, Present)

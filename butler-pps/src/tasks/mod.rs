@@ -87,7 +87,8 @@ pub async fn action(
             | Step::ToPromptPrep
             | Step::ToMain
             | Step::ToGoogleInt
-            | Step::ToGoogleProd,
+            | Step::ToGoogleProd
+            | Step::Notify,
             _,
         ) => {
             return Err(butler_core::Error::Internal(format!(

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::failure::is_about_datasets;
 use super::{Action, InFlight, Outcome, action};
 use crate::clock::Clock;
+use crate::notify::Notifier;
 use crate::policy::Policy;
 use crate::repositories::Repositories;
 use crate::state::{InstanceLock, Problem, RepositoryName, RunReport, State, Step};
@@ -59,6 +60,7 @@ pub struct Runner {
     raws: Arc<[String]>,
     in_flight: InFlight,
     workers: Arc<Semaphore>,
+    notifier: Arc<Notifier>,
     lock: Option<Arc<InstanceLock>>,
     stop: CancellationToken,
 }
@@ -83,8 +85,18 @@ impl Runner {
             limits,
             raws: raws.into(),
             in_flight: InFlight::default(),
+            notifier: Arc::default(),
             lock: None,
             stop: CancellationToken::new(),
+        }
+    }
+
+    /// The same, telling users of releases.
+    #[must_use]
+    pub fn with_notifier(self, notifier: Notifier) -> Self {
+        Self {
+            notifier: Arc::new(notifier),
+            ..self
         }
     }
 
@@ -134,6 +146,12 @@ impl Runner {
     /// The state database cannot be reached. What a repository that is down brings about is in the
     /// report.
     pub async fn run(&self, step: Step) -> Result<RunReport> {
+        if step == Step::Notify {
+            return self
+                .notifier
+                .run(&self.state, &self.clock, self.limits.run)
+                .await;
+        }
         let now = self.clock.now();
         let ready = self
             .state

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use butler_pps::state::RepositoryName::{self, Embargo, GoogleInt, GoogleProd, Main, PromptPrep};
 use butler_pps::state::Status::{Deleted, Expired, NeverPresent, Present};
 
+use crate::notifying::listed;
 use crate::observatory::{Databases, Observatory, START};
 use crate::safety::{Dice, assert_safe};
 
@@ -74,6 +75,7 @@ async fn survive(databases: Databases, seed: u64) {
     observatory.reopen().await;
     assert_safe(&observatory, &HashSet::new(), "after all kills").await;
     assert_in_place(&observatory).await;
+    assert_told(&observatory);
 }
 
 fn start(observatory: &Observatory, now: i64) -> Child {
@@ -83,6 +85,8 @@ fn start(observatory: &Observatory, now: i64) -> Child {
         .args(["--start-time", &now.to_string()])
         .arg("--embargo-batch-file-directory")
         .arg(observatory.directory().join("batches"))
+        .arg("--release-list-directory")
+        .arg(observatory.directory().join("releases"))
         .envs(observatory.environment())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -103,7 +107,7 @@ fn wait(child: &mut Child, limit: Duration) -> bool {
     child.try_wait().unwrap().is_some()
 }
 
-async fn assert_in_place(observatory: &Observatory) {
+pub(crate) async fn assert_in_place(observatory: &Observatory) {
     let kept = [Deleted, Present, Present, Present, Present];
     let gone = [Deleted, Deleted, Deleted, Expired, Expired];
     let internal = [Deleted, Deleted, Deleted, NeverPresent, NeverPresent];
@@ -147,8 +151,24 @@ async fn assert_in_place(observatory: &Observatory) {
     }
 }
 
+/// Users were told of every dataset that became public, once.
+fn assert_told(observatory: &Observatory) {
+    let mut told = listed(&observatory.directory().join("releases"));
+    told.sort();
+    let internal = ["preloaded_dia_object", "mystery"];
+    let public = observatory.datasets.iter();
+    let public = public.filter(|(name, _)| !internal.contains(*name));
+    let mut public: Vec<_> = public.flat_map(|(name, _)| observatory.ids(name)).collect();
+    public.sort();
+    assert_eq!(told, public);
+}
+
 /// Every file belongs to a dataset, and every dataset has its file.
-async fn assert_no_orphans(observatory: &Observatory, name: RepositoryName, ids: &[uuid::Uuid]) {
+pub(crate) async fn assert_no_orphans(
+    observatory: &Observatory,
+    name: RepositoryName,
+    ids: &[uuid::Uuid],
+) {
     let butler = observatory.butler(name).await;
     let recorded = butler.reader().datastore().files(ids).await.unwrap();
     let mut recorded: Vec<std::path::PathBuf> = recorded

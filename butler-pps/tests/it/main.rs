@@ -3,14 +3,19 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod commands;
+mod end_to_end;
 mod faults;
 mod inputs;
 mod kafka;
 mod killing;
 mod lifecycle;
 mod listening;
+mod notifying;
 mod observatory;
+mod process;
 mod python;
+mod resilience;
 mod safety;
+mod simulating;
 mod state;
 mod writer;

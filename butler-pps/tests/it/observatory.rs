@@ -12,8 +12,10 @@ use butler_core::progress::NoProgress;
 use butler_core::registry::{Registry as _, RegistryWriter as _};
 use butler_direct::DirectButler;
 use butler_direct::datastores::PutData;
+use butler_direct::environment::Environment;
 use butler_direct::ops::create::CreateOptions;
 use butler_direct::ops::import::ImportOptions;
+use butler_direct::resource::Resources;
 use butler_pps::clock::{Clock, Moment};
 use butler_pps::inputs::Registrar;
 use butler_pps::policy::{DEFAULT, Policy};
@@ -22,7 +24,8 @@ use butler_pps::state::{
     DatasetState, Origin, RepositoryName, RunReport, State, StateLocation, Status, Step,
 };
 use butler_pps::tasks::{Limits, Runner};
-use butler_tests::postgres::TestSchema;
+use butler_tests::postgres::{TestSchema, url};
+use butler_tests::s3::S3Server;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -47,8 +50,27 @@ impl Databases {
     pub(crate) const BOTH: [Self; 2] = [Self::Sqlite, Self::Postgres];
 }
 
+/// The buckets of an observatory with an object store: embargo's files, a gateway to those of `prompt_prep`, and batch
+/// files.
+pub(crate) const BUCKETS: [&str; 3] = ["embargo", "prompt", "batches"];
+
+/// What an observatory is made of.
+#[derive(Default)]
+pub(crate) struct Plan<'a> {
+    /// The URLs of the PostgreSQL servers of the state and of the repositories; SQLite if unset.
+    pub(crate) servers: Option<[String; 2]>,
+    /// Where embargo keeps its files, and through which the public repositories see those of
+    /// `prompt_prep`; all are local if unset.
+    pub(crate) store: Option<S3Server>,
+    /// The runs of the datasets of each type; without any, embargo knows nothing.
+    pub(crate) runs: &'a [&'a str],
+}
+
 pub(crate) struct Observatory {
     directory: TempDir,
+    store: Option<S3Server>,
+    resources: Option<Resources>,
+    roots: BTreeMap<RepositoryName, PathBuf>,
     schemas: HashMap<&'static str, TestSchema>,
     location: StateLocation,
     pub(crate) clock: Clock,
@@ -61,13 +83,30 @@ pub(crate) struct Observatory {
 impl Observatory {
     /// With four datasets of each type that has visit and detector, made in `runs` runs.
     pub(crate) async fn with_runs(databases: Databases, runs: &[&str]) -> Self {
+        let servers = match databases {
+            Databases::Sqlite => None,
+            Databases::Postgres => Some([url(), url()]),
+        };
+        let plan = Plan {
+            servers,
+            runs,
+            ..Plan::default()
+        };
+        Self::planned(plan).await
+    }
+
+    pub(crate) async fn new(databases: Databases) -> Self {
+        Self::with_runs(databases, &["LSSTCam/prompt/output-2025-12-02"]).await
+    }
+
+    pub(crate) async fn planned(plan: Plan<'_>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut schemas = HashMap::new();
-        if databases == Databases::Postgres {
+        if let Some([state, repositories]) = &plan.servers {
             for name in RepositoryName::ALL.map(RepositoryName::name) {
-                schemas.insert(name, TestSchema::new());
+                schemas.insert(name, TestSchema::on(repositories.clone()));
             }
-            schemas.insert("state", TestSchema::new());
+            schemas.insert("state", TestSchema::on(state.clone()));
         }
         let location = match schemas.get("state") {
             Some(schema) => StateLocation::Postgres {
@@ -77,9 +116,24 @@ impl Observatory {
             None => StateLocation::Sqlite(directory.path().join("state.db")),
         };
         let state = State::open(&location, 4).await.unwrap();
+        let roots = RepositoryName::ALL.map(|name| {
+            let root = match (name, &plan.store) {
+                (RepositoryName::PromptPrep, Some(store)) => store.root().join(BUCKETS[1]),
+                _ => directory.path().join(name.name()),
+            };
+            (name, root)
+        });
+        let resources = plan.store.as_ref().map(|store| {
+            let environment = Environment::fixed(store.environment());
+            Resources::builder().environment(environment).build()
+        });
+        let roots = BTreeMap::from(roots);
         let mut observatory = Self {
-            repositories: repositories(directory.path()),
+            repositories: repositories(&roots, resources.clone()),
             directory,
+            store: plan.store,
+            resources,
+            roots,
             schemas,
             location,
             clock: Clock::manual(START),
@@ -88,16 +142,12 @@ impl Observatory {
         };
         for name in RepositoryName::ALL {
             let butler = observatory.create(name).await;
-            if name == RepositoryName::Embargo {
-                observatory.datasets = observe(&butler, runs).await;
+            if name == RepositoryName::Embargo && !plan.runs.is_empty() {
+                observatory.datasets = observe(&butler, plan.runs).await;
             }
             butler.close().await;
         }
         observatory
-    }
-
-    pub(crate) async fn new(databases: Databases) -> Self {
-        Self::with_runs(databases, &["LSSTCam/prompt/output-2025-12-02"]).await
     }
 
     /// Makes a repository. The public ones see the files of `prompt_prep`.
@@ -107,15 +157,24 @@ impl Observatory {
             config.set(".registry.db", schema.url()).unwrap();
             config.set(".registry.namespace", schema.name()).unwrap();
         }
-        if RepositoryName::PUBLIC.contains(&name) {
-            let root = self.root(RepositoryName::PromptPrep);
-            config
-                .set(".datastore.root", root.to_str().unwrap())
-                .unwrap();
+        let files = match (name, &self.store) {
+            (RepositoryName::Embargo, Some(_)) => Some(format!("s3://{}/", BUCKETS[0])),
+            (RepositoryName::GoogleInt | RepositoryName::GoogleProd, Some(_)) => {
+                Some(format!("s3://{}/", BUCKETS[1]))
+            }
+            (RepositoryName::GoogleInt | RepositoryName::GoogleProd, None) => {
+                let root = self.root(RepositoryName::PromptPrep);
+                Some(root.to_str().unwrap().to_owned())
+            }
+            _ => None,
+        };
+        if let Some(files) = files {
+            config.set(".datastore.root", files.as_str()).unwrap();
         }
         let options = CreateOptions {
             config,
             keep_roots: true,
+            resources: self.resources.clone(),
             ..CreateOptions::default()
         };
         DirectButler::create(self.root(name).to_str().unwrap(), options)
@@ -125,7 +184,20 @@ impl Observatory {
 
     /// The root of a repository.
     pub(crate) fn root(&self, name: RepositoryName) -> PathBuf {
-        self.directory.path().join(name.name())
+        self.roots[&name].clone()
+    }
+
+    /// The directory that a repository's files of datasets are in, on this machine.
+    pub(crate) fn file_root(&self, name: RepositoryName) -> PathBuf {
+        match (name, &self.store) {
+            (RepositoryName::Embargo, Some(store)) => store.root().join(BUCKETS[0]),
+            _ => self.root(name),
+        }
+    }
+
+    /// The object store.
+    pub(crate) fn store(&self) -> &S3Server {
+        self.store.as_ref().unwrap()
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -155,6 +227,8 @@ impl Observatory {
             let root = self.root(name).to_str().unwrap().to_owned();
             variables.push((format!("PROMPTPUB_{variable}_REPO_PATH"), root));
         }
+        let store = self.store.iter().flat_map(S3Server::environment);
+        variables.extend(store);
         variables
     }
 
@@ -162,7 +236,7 @@ impl Observatory {
     pub(crate) async fn reopen(&mut self) {
         self.repositories.close().await;
         self.state.close().await;
-        self.repositories = repositories(self.directory.path());
+        self.repositories = repositories(&self.roots, self.resources.clone());
         self.state = State::open(&self.location, 4).await.unwrap();
     }
 
@@ -267,7 +341,7 @@ impl Observatory {
     /// The files below the root of a repository, relative to it, without those of the repository
     /// itself.
     pub(crate) fn files(&self, name: RepositoryName) -> Vec<PathBuf> {
-        let root = self.root(name);
+        let root = self.file_root(name);
         let mut found = Vec::new();
         let mut pending = vec![root.clone()];
         while let Some(directory) = pending.pop() {
@@ -292,7 +366,7 @@ impl Observatory {
     pub(crate) async fn file(&self, name: RepositoryName, id: Uuid) -> PathBuf {
         let butler = self.butler(name).await;
         let files = butler.reader().datastore().files(&[id]).await.unwrap();
-        self.root(name).join(&files[&id][0].info.path)
+        self.file_root(name).join(&files[&id][0].info.path)
     }
 
     /// The members of a collection of a repository.
@@ -315,14 +389,17 @@ impl Observatory {
     }
 }
 
-fn repositories(directory: &Path) -> Arc<Repositories> {
-    let uris = RepositoryName::ALL.map(|name| {
-        let root = directory.join(name.name());
-        (name, root.to_str().unwrap().to_owned())
+fn repositories(
+    roots: &BTreeMap<RepositoryName, PathBuf>,
+    resources: Option<Resources>,
+) -> Arc<Repositories> {
+    let uris = roots.iter().map(|(name, root)| {
+        let root = root.to_str().unwrap().to_owned();
+        (*name, root)
     });
     let options = RepositoryOptions {
+        resources,
         trash_claim: Some(Duration::from_secs(1)),
-        ..RepositoryOptions::default()
     };
     Arc::new(Repositories::new(uris, options))
 }

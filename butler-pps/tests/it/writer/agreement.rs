@@ -32,7 +32,7 @@ async fn agree(embargo: Embargo) {
     let _writer = embargo.spawn();
     let made = describe(&source);
     let count = made["datasets"].as_object().unwrap().len();
-    assert_eq!(count, 16);
+    assert_eq!(count, 20);
     embargo.wait_for_datasets(count).await;
     assert_eq!(describe(&embargo.root()), made);
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use butler_core::config::Config;
@@ -19,6 +18,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::kafka::{create_topics, read_all};
+use crate::process::Process;
 
 /// The run of the datasets.
 pub(crate) const RUN: &str = "Cam/prompt/output";
@@ -149,21 +149,12 @@ impl Embargo {
 
     /// The same with more of an environment.
     pub(crate) fn spawn_with(&self, more: &[(String, String)]) -> Process {
-        let log = self.directory.path().join("log");
-        let file = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(&log);
-        let child = Command::new(env!("CARGO_BIN_EXE_butler-pps"))
-            .arg("writer")
-            .envs(self.environment())
-            .envs(more.iter().cloned())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(file.unwrap())
-            .spawn()
-            .unwrap();
-        Process { child, log }
+        let environment = self.environment();
+        let environment = environment
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .chain(more.iter().cloned());
+        Process::start(&["writer"], environment, self.directory.path().join("log"))
     }
 
     /// What the writer has told, as a reader of committed messages sees it.
@@ -246,50 +237,6 @@ impl Embargo {
         let place = self.root().join(path);
         std::fs::create_dir_all(place.parent().unwrap()).unwrap();
         std::fs::write(place, content).unwrap();
-    }
-}
-
-/// A writer in a process of its own; killed when dropped.
-pub(crate) struct Process {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Process {
-    /// Ends it by `SIGKILL`, if it has not ended.
-    pub(crate) fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
-    /// Asks it to stop by `SIGTERM`.
-    pub(crate) fn terminate(&self) {
-        let pid = self.child.id().to_string();
-        let status = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        assert!(status.success());
-    }
-
-    /// Waits for its end; gives whether it was a success.
-    pub(crate) async fn ended(&mut self) -> bool {
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.success();
-            }
-            assert!(begun.elapsed() < LIMIT, "it runs on:\n{}", self.log());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    /// What all writers of the repository have logged.
-    pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.kill();
     }
 }
 

@@ -49,18 +49,6 @@ impl Differences {
     }
 }
 
-/// The executable of this workspace's server, which the tests of all crates together have built.
-fn our_server() -> Program {
-    let test = std::env::current_exe().unwrap();
-    let server = test.parent().unwrap().with_file_name("butler-server");
-    assert!(
-        server.exists(),
-        "{} is missing: build it with `cargo build -p butler-server`",
-        server.display()
-    );
-    Program::Ours(server)
-}
-
 /// Tests that are the same for all servers.
 macro_rules! for_each_server {
     ($($name:ident => $check:path;)*) => {
@@ -78,7 +66,7 @@ macro_rules! for_each_server {
             $(
                 #[tokio::test(flavor = "multi_thread")]
                 async fn $name() {
-                    $check(&our_server()).await;
+                    $check(&Program::ours()).await;
                 }
             )*
         }

@@ -2,8 +2,11 @@
 
 use std::process::{Command, Stdio};
 
-/// Runs a command with the terminal as its output; an unsuccessful end is an error.
-pub(crate) fn run(command: &mut Command) -> Result<(), String> {
+/// Runs a command with the terminal as its output.
+///
+/// # Errors
+/// It cannot be started, or ends without success.
+pub fn run(command: &mut Command) -> Result<(), String> {
     let status = command
         .status()
         .map_err(|error| start_failure(command, &error))?;
@@ -14,8 +17,11 @@ pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     }
 }
 
-/// Runs a command and returns its standard output, trimmed; its outputs are in the error when it fails.
-pub(crate) fn output(command: &mut Command) -> Result<String, String> {
+/// Runs a command and returns its standard output, trimmed.
+///
+/// # Errors
+/// It cannot be started, or ends without success; its outputs are in the message.
+pub fn output(command: &mut Command) -> Result<String, String> {
     let output = command
         .stdin(Stdio::null())
         .output()
@@ -33,7 +39,8 @@ pub(crate) fn output(command: &mut Command) -> Result<String, String> {
 }
 
 /// True when this process is the superuser's.
-pub(crate) fn is_root() -> bool {
+#[must_use]
+pub fn is_root() -> bool {
     output(Command::new("id").arg("-u")).is_ok_and(|uid| uid == "0")
 }
 
