@@ -103,7 +103,9 @@ pub(crate) fn start(options: &Logging, bars: &Bars) -> Outcome {
     for path in &options.log_file {
         sinks.push(file(path)?);
     }
-    let mut directives = vec!["warn".to_owned()];
+    // The database library warns of statements that take more than a second, as all do whose results
+    // are many; that is for services.
+    let mut directives = vec!["warn".to_owned(), "sqlx=error".to_owned()];
     directives.extend(options.log_level.iter().cloned());
     let filter = EnvFilter::new(directives.join(","));
     // It fails only if a subscriber is there already, which then serves.
