@@ -24,6 +24,7 @@ pub(crate) struct Selection<'a> {
     limit: i64,
     order_by: &'a [String],
     records: bool,
+    explain: bool,
 }
 
 impl<'a> Selection<'a> {
@@ -37,6 +38,7 @@ impl<'a> Selection<'a> {
             limit,
             order_by: &[],
             records: false,
+            explain: true,
         }
     }
 
@@ -55,6 +57,7 @@ impl<'a> Selection<'a> {
             limit: 0,
             order_by: &[],
             records: false,
+            explain: true,
         }
     }
 
@@ -74,6 +77,14 @@ impl<'a> Selection<'a> {
         }
     }
 
+    /// The same, but it is no failure that there are none of the only type.
+    pub(crate) fn maybe_nothing(self) -> Self {
+        Self {
+            explain: false,
+            ..self
+        }
+    }
+
     /// The datasets, those of each type together. A type that does not exist has none.
     pub(crate) async fn run(&self, butler: &Butler) -> Outcome<Vec<DatasetRef>> {
         Ok(self.pages(butler).await?.try_concat().await?)
@@ -86,7 +97,7 @@ impl<'a> Selection<'a> {
             condition: self.condition.into(),
             order_by: self.order_by.iter().cloned().map(Into::into).collect(),
             limit: result_limit(self.limit),
-            explain: true,
+            explain: self.explain,
             with_dimension_records: self.records,
             find_first: self.find_first,
         };

@@ -128,15 +128,12 @@ struct Shown<'a> {
     uri: Option<&'a str>,
 }
 
-/// What is shown of a dataset.
+/// What is shown of a dataset. One that is nowhere has no URI.
 fn shown<'a>(dataset: &'a DatasetRef, uris: Option<&'a Uris>) -> Vec<Shown<'a>> {
     let name = &**dataset.dataset_type().name();
     let under = |name, uri| Shown { name, dataset, uri };
-    let Some(uris) = uris else {
+    let Some(found) = uris.and_then(|uris| uris.get(&dataset.id())) else {
         return vec![under(name.into(), None)];
-    };
-    let Some(found) = uris.get(&dataset.id()) else {
-        return Vec::new();
     };
     let whole = found.primary.as_deref();
     let whole = whole.map(|uri| under(name.into(), Some(uri)));
