@@ -29,3 +29,6 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) progress: ShowProgress,
 }
+
+#[cfg(test)]
+mod tests;

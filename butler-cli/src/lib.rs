@@ -11,6 +11,7 @@ mod confirm;
 mod demo;
 mod failure;
 mod ingest_table;
+mod log_record;
 mod logging;
 mod open;
 mod options;

@@ -17,6 +17,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::failure::{Failure, Outcome};
+use crate::log_record::JsonRecords;
 use crate::progress::Bars;
 
 /// What is logged, and how.
@@ -33,10 +34,15 @@ pub(crate) struct Logging {
     #[arg(long, global = true)]
     long_log: bool,
 
-    /// Also append log messages to this file, as JSON lines if it ends in .json; may be given several
-    /// times
+    /// Also append log messages to this file, as JSON records if it ends in .json; may be given
+    /// several times
     #[arg(long, value_name = "FILE", global = true)]
     log_file: Vec<PathBuf>,
+
+    /// What is added to the records of log files in JSON, under upper-case keys; separated by commas,
+    /// may be given several times
+    #[arg(long, value_name = "KEY=VALUE", global = true, value_delimiter = ',', value_parser = label)]
+    log_label: Vec<(String, String)>,
 
     /// Show log messages (the default)
     #[arg(long, overrides_with = "no_log_tty", global = true, hide = true)]
@@ -85,6 +91,14 @@ fn directive(text: &str) -> Result<String, String> {
     Ok(component.map_or(level.to_owned(), |component| format!("{component}={level}")))
 }
 
+/// Reads `KEY=VALUE`.
+fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("'{text}' has no '=' between key and value"))?;
+    Ok((key.to_uppercase(), value.to_owned()))
+}
+
 /// Where log messages go.
 type Sink = Box<dyn Layer<Registry> + Send + Sync>;
 
@@ -101,9 +115,11 @@ pub(crate) fn start(options: &Logging, bars: &Bars) -> Outcome {
         });
     }
     for path in &options.log_file {
-        sinks.push(file(path)?);
+        sinks.push(file(path, &options.log_label)?);
     }
-    let mut directives = vec!["warn".to_owned()];
+    // The database library warns of statements that take more than a second, as all do whose results
+    // are many; that is for services.
+    let mut directives = vec!["warn".to_owned(), "sqlx=error".to_owned()];
     directives.extend(options.log_level.iter().cloned());
     let filter = EnvFilter::new(directives.join(","));
     // It fails only if a subscriber is there already, which then serves.
@@ -115,14 +131,14 @@ pub(crate) fn start(options: &Logging, bars: &Bars) -> Outcome {
 }
 
 /// A file that messages are appended to.
-fn file(path: &Path) -> Outcome<Sink> {
+fn file(path: &Path, labels: &[(String, String)]) -> Outcome<Sink> {
     let opened = OpenOptions::new().append(true).create(true).open(path);
     let opened = opened.map_err(|error| Failure::writing(Some(path), &error))?;
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_writer(Mutex::new(opened));
     Ok(match path.extension().is_some_and(|end| end == "json") {
-        true => layer.json().boxed(),
+        true => layer.event_format(JsonRecords::new(labels)).boxed(),
         false => layer.boxed(),
     })
 }

@@ -1,13 +1,15 @@
 //! Finding the datasets that a command is about.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use butler_core::butler::Butler;
-use butler_core::collections::{CollectionWildcard, DatasetTypeWildcard};
-use butler_core::datasets::DatasetRef;
+use butler_core::collections::{CollectionType, CollectionWildcard, DatasetTypeWildcard};
+use butler_core::datasets::{DatasetRef, DatasetType};
 use butler_core::error::Error;
-use butler_core::query::{Query, SimpleQuery};
+use butler_core::query::{Query, RowPages, SimpleQuery};
 use butler_core::registry::CollectionQuery;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::failure::{Failure, Outcome};
 use crate::options::{Filter, result_limit};
@@ -22,6 +24,7 @@ pub(crate) struct Selection<'a> {
     limit: i64,
     order_by: &'a [String],
     records: bool,
+    explain: bool,
 }
 
 impl<'a> Selection<'a> {
@@ -35,6 +38,7 @@ impl<'a> Selection<'a> {
             limit,
             order_by: &[],
             records: false,
+            explain: true,
         }
     }
 
@@ -53,6 +57,7 @@ impl<'a> Selection<'a> {
             limit: 0,
             order_by: &[],
             records: false,
+            explain: true,
         }
     }
 
@@ -72,46 +77,87 @@ impl<'a> Selection<'a> {
         }
     }
 
+    /// The same, but it is no failure that there are none of the only type.
+    pub(crate) fn maybe_nothing(self) -> Self {
+        Self {
+            explain: false,
+            ..self
+        }
+    }
+
     /// The datasets, those of each type together. A type that does not exist has none.
     pub(crate) async fn run(&self, butler: &Butler) -> Outcome<Vec<DatasetRef>> {
+        Ok(self.pages(butler).await?.try_concat().await?)
+    }
+
+    /// The same as they come.
+    pub(crate) async fn pages(&self, butler: &Butler) -> Outcome<RowPages<DatasetRef>> {
         let types = or_everything(self.types);
         let options = SimpleQuery {
             condition: self.condition.into(),
             order_by: self.order_by.iter().cloned().map(Into::into).collect(),
             limit: result_limit(self.limit),
-            explain: true,
+            explain: self.explain,
             with_dimension_records: self.records,
             find_first: self.find_first,
         };
+        let query = butler.query()?;
         let collections = Some(self.collections.as_slice());
         let found = match single(&types)? {
-            Some(name) => butler.query_datasets(name, collections, &options).await,
+            Some(name) => query.dataset_pages(name, collections, &options).await,
             None if !self.order_by.is_empty() => {
                 return Err(Failure::Usage(
                     "--order-by needs one dataset type, not several or a pattern".to_owned(),
                 ));
             }
             None => {
-                butler
-                    .query_all_datasets(&types, collections, &options)
-                    .await
+                let pages = query.all_dataset_pages(&types, collections, &options).await;
+                pages.map(|pages| options.limit.cut(pages, "datasets"))
             }
         };
         match found {
             Err(Error::MissingDatasetType(reason)) => {
                 tracing::warn!("{reason}");
-                Ok(Vec::new())
+                Ok(stream::empty().boxed())
             }
-            other => Ok(distinct(other?)),
+            Err(error) => Err(error.into()),
+            Ok(pages) if self.may_repeat(butler).await? => Ok(distinct(pages)),
+            Ok(pages) => Ok(pages),
         }
+    }
+
+    /// The types that the datasets may be of.
+    pub(crate) async fn dataset_types(&self, butler: &Butler) -> Outcome<Vec<Arc<DatasetType>>> {
+        let types = or_everything(self.types);
+        let held = butler.query()?;
+        match held.dataset_types_in(&types, &self.collections).await {
+            Err(Error::MissingDatasetType(_)) => Ok(Vec::new()),
+            found => Ok(found?.into_iter().map(|(held, _)| held).collect()),
+        }
+    }
+
+    /// Whether a dataset may be found several times: in several collections, or with several
+    /// validity ranges. Each is in one run, and is found once if only the first one counts.
+    async fn may_repeat(&self, butler: &Butler) -> Outcome<bool> {
+        if self.find_first {
+            return Ok(false);
+        }
+        let wildcard = CollectionWildcard::from_expression(&self.collections)?;
+        let mut search = CollectionQuery::new(wildcard).flattened();
+        search.include_chains = Some(false);
+        let mut found = butler.registry().collections(&search).await?.into_iter();
+        Ok(found.any(|info| info.collection_type != CollectionType::Run))
     }
 }
 
-/// The datasets without repetition: one that is in several of the collections is found in each.
-fn distinct(mut datasets: Vec<DatasetRef>) -> Vec<DatasetRef> {
+/// The datasets without repetition. Their identifiers are remembered for that.
+fn distinct(pages: RowPages<DatasetRef>) -> RowPages<DatasetRef> {
     let mut seen = HashSet::new();
-    datasets.retain(|dataset| seen.insert(dataset.id()));
-    datasets
+    let distinct = pages.map_ok(move |mut page| {
+        page.retain(|dataset| seen.insert(dataset.id()));
+        page
+    });
+    distinct.boxed()
 }
 
 /// These names and patterns, or the pattern that everything matches if there are none.

@@ -1,6 +1,7 @@
 //! The option that says how files get to their place.
 
-use butler_direct::resource::TransferMode;
+use butler_direct::ops::export::ExportFiles;
+use butler_direct::resource::{ResourcePath, TransferMode};
 use clap::{Args, ValueEnum};
 
 /// How files get to their place.
@@ -24,6 +25,14 @@ enum Mode {
 }
 
 impl Transfer {
+    /// How files are exported to a directory.
+    pub(crate) fn of_export(&self, directory: &ResourcePath) -> ExportFiles {
+        match self.mode() {
+            TransferMode::Direct => ExportFiles::Direct,
+            mode => ExportFiles::Transfer(directory.clone(), mode),
+        }
+    }
+
     /// The mode.
     pub(crate) const fn mode(&self) -> TransferMode {
         match self.transfer {

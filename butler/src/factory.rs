@@ -88,24 +88,22 @@ impl LabeledButlerFactory {
         self
     }
 
-    /// The repository of a label, for the user whose access token this is. Servers demand one,
-    /// direct repositories do not look at it.
+    /// The repository of a label, for the user whose access token this is; without one, for nobody
+    /// in particular, which only servers that let everybody in allow. Direct repositories do not
+    /// look at it. What is in the environment is the service's own and never stands in for a user.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] if the label is not known, or a token is missing; others as for
-    /// [`open`](crate::open()).
+    /// [`Error::InvalidArgument`] if the label is not known; [`Error::Server`] if the server refuses
+    /// the user, or wants to know one; others as for [`open`](crate::open()).
     pub async fn create(&self, label: &str, token: Option<&str>) -> Result<Repository> {
         match self.shared(label).await? {
             Shared::Direct(butler) => Ok(Repository::Direct(butler)),
             Shared::Remote(factory) => {
-                let token = token.ok_or_else(|| {
-                    Error::InvalidArgument(format!(
-                        "the repository '{label}' is behind a Butler server, which demands the \
-                         access token of a user"
-                    ))
-                })?;
                 let options = RemoteOptions::default();
-                let butler = factory.open_with_token(token, options).await?;
+                let butler = match token {
+                    Some(token) => factory.open_with_token(token, options).await?,
+                    None => factory.open_anonymous(options).await?,
+                };
                 Ok(Repository::Remote(butler))
             }
         }

@@ -2,7 +2,7 @@
 
 use butler_core::Error;
 use butler_direct::ops::export::ExportFiles;
-use butler_direct::resource::{ResourcePath, TransferMode};
+use butler_direct::resource::ResourcePath;
 use clap::Args;
 
 use crate::failure::{Failure, Outcome};
@@ -55,10 +55,9 @@ impl Export {
     pub(crate) async fn run(self) -> Outcome {
         let butler = open::direct(&self.repository.repo).await?;
         let directory = ResourcePath::directory(&self.directory).map_err(Error::from)?;
-        let files = match self.transfer.mode() {
-            _ if self.no_files => ExportFiles::None,
-            TransferMode::Direct => ExportFiles::Direct,
-            mode => ExportFiles::Transfer(directory.clone(), mode),
+        let files = match self.no_files {
+            true => ExportFiles::None,
+            false => self.transfer.of_export(&directory),
         };
         let mut export = butler.export(files)?;
         let search = Selection::new(&self.types.dataset_type, &self.filter, self.limit.limit);

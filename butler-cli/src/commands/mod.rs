@@ -10,6 +10,7 @@ mod create;
 mod data_id;
 mod demo;
 mod export;
+mod export_calibs;
 mod get;
 mod import;
 mod ingest_files;
@@ -77,6 +78,8 @@ pub(crate) enum Command {
     Import(import::Import),
     /// Export datasets for an import elsewhere
     Export(export::Export),
+    /// Export calibrations with their validity ranges for an import elsewhere
+    ExportCalibs(export_calibs::ExportCalibs),
     /// Bring datasets from one repository to another
     TransferDatasets(transfer_datasets::TransferDatasets),
     /// Bring the datasets with given identifiers from another repository
@@ -117,6 +120,7 @@ impl Command {
             Self::IngestZip(command) => command.run().await,
             Self::Import(command) => command.run(bars).await,
             Self::Export(command) => command.run().await,
+            Self::ExportCalibs(command) => command.run().await,
             Self::TransferDatasets(command) => command.run(bars).await,
             Self::TransferFrom(command) => command.run(bars).await,
             Self::ConfigDump(command) => command.run().await,

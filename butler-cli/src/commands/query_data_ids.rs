@@ -5,11 +5,12 @@ use butler_core::collections::DatasetTypeWildcard;
 use butler_core::dimensions::DimensionGroup;
 use butler_core::query::SimpleQuery;
 use clap::Args;
+use futures::{TryStreamExt as _, stream};
 
 use crate::failure::{Failure, Outcome};
 use crate::open;
 use crate::options::{Limit, Order, Repository, result_limit};
-use crate::output::{Output, data_id_rows, note};
+use crate::output::{Output, data_id_cells, data_id_columns, note, sort_keys};
 use crate::select::constrained;
 
 /// Lists data IDs.
@@ -54,12 +55,11 @@ impl QueryDataIds {
     pub(crate) async fn run(self) -> Outcome {
         let butler = open::reader(&self.repository.repo).await?;
         let dimensions = self.dimensions(&butler).await?;
+        let columns = data_id_columns(&dimensions);
         let Some(query) = constrained(&butler, &self.datasets, &self.collections).await? else {
             note("There are no datasets of these types in the collections.");
-            if self.output.is_table() {
-                return Ok(());
-            }
-            return self.output.write(&[data_id_rows(&dimensions, &[], false)]);
+            let nothing = stream::empty();
+            return self.output.stream(columns, &[], nothing).await.map(drop);
         };
         let options = SimpleQuery {
             limit: result_limit(self.limit.limit),
@@ -67,24 +67,23 @@ impl QueryDataIds {
         }
         .order_by(self.order.order_by.iter().cloned())
         .without_explanation();
-        let found = query
-            .query_data_ids(dimensions.names().iter().copied(), &options)
-            .await?;
-        if found.is_empty() {
+        let names = dimensions.names();
+        let found = query.data_id_pages(names, &options)?;
+        let rows = found.map_ok(|page| page.iter().map(data_id_cells).collect());
+        let sort_by = match self.order.order_by.is_empty() {
+            true => sort_keys(&dimensions),
+            false => Vec::new(),
+        };
+        let rows = rows.map_err(Failure::from);
+        if self.output.stream(columns, &sort_by, rows).await? == 0 {
             note("No data IDs match.");
-            let results = query
-                .data_ids_of(dimensions.names().iter().copied())?
-                .where_(self.condition.as_str())?;
+            let results = query.data_ids_of(names)?;
+            let results = results.where_(self.condition.as_str())?;
             for reason in results.explain_no_results(true).await? {
                 note(&reason);
             }
-            if self.output.is_table() {
-                return Ok(());
-            }
         }
-        let sort = self.order.order_by.is_empty();
-        self.output
-            .write(&[data_id_rows(&dimensions, &found, sort)])
+        Ok(())
     }
 
     /// The dimensions asked for, or those that all the dataset types have.

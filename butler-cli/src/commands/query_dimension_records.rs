@@ -1,12 +1,16 @@
 //! `butler query-dimension-records`.
 
+use std::sync::Arc;
+
+use butler_core::dimensions::DimensionRecord;
 use butler_core::query::SimpleQuery;
 use clap::Args;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::open;
 use crate::options::{Limit, Order, Repository, result_limit};
-use crate::output::{Output, note, record_rows};
+use crate::output::{Output, note, record_cells, record_columns};
 use crate::select::constrained;
 
 /// Lists dimension records.
@@ -49,26 +53,34 @@ impl QueryDimensionRecords {
     pub(crate) async fn run(self) -> Outcome {
         let butler = open::reader(&self.repository.repo).await?;
         let element = butler.universe().element(&self.element)?;
-        let mut found = Vec::new();
-        if let Some(query) = constrained(&butler, &self.datasets, &self.collections).await? {
-            let options = SimpleQuery {
-                limit: result_limit(self.limit.limit),
-                ..SimpleQuery::new(self.condition.as_str())
-            }
-            .order_by(self.order.order_by.iter().cloned())
-            .without_explanation();
-            found = query
-                .query_dimension_records(&self.element, &options)
-                .await?;
+        let options = SimpleQuery {
+            limit: result_limit(self.limit.limit),
+            ..SimpleQuery::new(self.condition.as_str())
         }
-        if self.order.order_by.is_empty() {
-            found.sort_by_cached_key(|record| record.required_values().collect::<Vec<_>>());
-        }
-        if found.is_empty() && self.output.is_table() {
+        .order_by(self.order.order_by.iter().cloned())
+        .without_explanation();
+        let found = match constrained(&butler, &self.datasets, &self.collections).await? {
+            Some(query) => query.dimension_record_pages(&self.element, &options)?,
+            None => stream::empty().boxed(),
+        };
+        let for_people = self.output.is_table();
+        let cells = |page: Vec<Arc<DimensionRecord>>| {
+            let records = page.iter();
+            records
+                .map(|record| record_cells(record, for_people))
+                .collect()
+        };
+        let columns = record_columns(element, for_people);
+        let keys = columns.iter().take(element.required().len());
+        let keys: Vec<String> = keys.map(|column| column.name.clone()).collect();
+        let sort_by: Vec<&str> = match self.order.order_by.is_empty() {
+            true => keys.iter().map(String::as_str).collect(),
+            false => Vec::new(),
+        };
+        let rows = found.map_ok(cells).map_err(Failure::from);
+        if self.output.stream(columns, &sort_by, rows).await? == 0 && for_people {
             note("No dimension records match.");
-            return Ok(());
         }
-        let rows = record_rows(element, &found, self.output.is_table());
-        self.output.write(&[rows])
+        Ok(())
     }
 }

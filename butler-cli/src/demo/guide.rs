@@ -7,6 +7,9 @@ use super::place::Demo;
 /// The label of the repository on the server.
 pub(crate) const LABEL: &str = "demo";
 
+/// A program that uses the demo. The lines of its function are for pasting.
+const EXAMPLE: &str = include_str!("../../../butler/examples/demo.rs");
+
 /// Says where the repository is and, if a server runs on it, how to reach it.
 pub(crate) fn guide(demo: &Demo, server: Option<SocketAddr>) -> String {
     let made = match demo.made_in {
@@ -36,9 +39,19 @@ Python (pip install 'lsst-daf-butler[remote]')
   ref = butler.query_datasets("preliminary_visit_summary", limit=1)[0]
   print(ref, butler.get(ref))'
 
-Rust (crate butler)
-  let options = OpenOptions::default().collections(["Prompt/Available"]);
-  let butler = butler::open("{url}", options).await?.reader();
-  let images = butler.query_datasets("raw", None, &SimpleQuery::new("exposure.zenith_angle < 20")).await?;"#
+Rust (crate butler; the program is butler/examples/demo.rs)
+  let repository = "{url}";
+{}"#,
+        rust_lines()
     )
+}
+
+/// What is in the function of the example before its result, indented as what is printed.
+fn rust_lines() -> String {
+    let lines = EXAMPLE.lines().skip_while(|line| !line.ends_with(" {"));
+    let lines = lines
+        .skip(1)
+        .take_while(|line| !line.starts_with("    Ok("));
+    let lines: Vec<&str> = lines.map(|line| line.get(2..).unwrap_or(line)).collect();
+    lines.join("\n")
 }

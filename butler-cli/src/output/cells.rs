@@ -158,10 +158,10 @@ impl Rows {
     }
 
     /// Sorts the rows by these columns; names that are not there are passed over.
-    pub(crate) fn sort_by(&mut self, names: &[&str]) {
+    pub(crate) fn sort_by<S: AsRef<str>>(&mut self, names: &[S]) {
         let places: Vec<usize> = names
             .iter()
-            .filter_map(|name| self.columns.iter().position(|column| column.name == *name))
+            .filter_map(|name| self.place(name.as_ref()))
             .collect();
         self.rows.sort_by(|a, b| {
             let pairs = places.iter().map(|&place| a[place].order(&b[place]));

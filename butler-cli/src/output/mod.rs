@@ -4,20 +4,28 @@ mod cells;
 mod columnar;
 mod datasets;
 mod records;
+mod stream;
 mod table;
 mod text;
 
 pub(crate) use cells::{Cell, Column, Kind, Rows};
-pub(crate) use datasets::{data_id_rows, dataset_tables};
-pub(crate) use records::record_rows;
+pub(crate) use datasets::{
+    DatasetRows, Uris, data_id_cells, data_id_columns, dataset_tables, sort_keys,
+};
+pub(crate) use records::{record_cells, record_columns};
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
 use crate::failure::{Failure, Outcome};
+use stream::RowSink;
+
+/// Where the bytes go.
+type Sink = Box<dyn Write + Send>;
 
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -54,32 +62,64 @@ impl Output {
 
     /// Writes tables one after the other, or for machines the rows of all of them in one.
     pub(crate) fn write(&self, tables: &[Rows]) -> Outcome {
-        let mut sink = self.sink()?;
         let failed = |error: io::Error| Failure::writing(self.output.as_deref(), &error);
-        match self.format {
-            Format::Table => {
-                let terminal = self.output.is_none();
-                for table in tables {
-                    if tables.len() > 1 {
-                        writeln!(sink).map_err(failed)?;
-                    }
-                    table::write(&mut sink, table, terminal).map_err(failed)?;
-                }
-                if tables.len() > 1 {
-                    writeln!(sink).map_err(failed)?;
-                }
+        let mut sink = self.sink()?;
+        if !self.is_table() {
+            let Rows { columns, rows } = Rows::merge(tables);
+            let mut writer = self.writer(sink, columns, &[]).map_err(failed)?;
+            writer.write(rows).map_err(failed)?;
+            return writer.finish().map_err(failed);
+        }
+        for table in tables {
+            if tables.len() > 1 {
+                writeln!(sink).map_err(failed)?;
             }
-            Format::Json => text::json(&mut sink, &Rows::merge(tables)).map_err(failed)?,
-            Format::Csv => text::csv(&mut sink, &Rows::merge(tables)).map_err(failed)?,
-            Format::Parquet => {
-                columnar::parquet(&mut sink, &Rows::merge(tables)).map_err(failed)?;
-            }
-            Format::Arrow => columnar::arrow(&mut sink, &Rows::merge(tables)).map_err(failed)?,
+            table::write(&mut sink, table, self.output.is_none()).map_err(failed)?;
+        }
+        if tables.len() > 1 {
+            writeln!(sink).map_err(failed)?;
         }
         sink.flush().map_err(failed)
     }
 
-    fn sink(&self) -> Outcome<Box<dyn Write + Send>> {
+    /// Writes pages of rows as they come, and tells how many rows there were; people get a table at
+    /// the end, if there are any, sorted by these columns. If there is no first page because of a
+    /// failure, nothing is written at all; a later one leaves what has been written without its
+    /// end.
+    pub(crate) async fn stream(
+        &self,
+        columns: Vec<Column>,
+        sort_by: &[&str],
+        mut pages: impl Stream<Item = Outcome<Vec<Vec<Cell>>>> + Unpin,
+    ) -> Outcome<usize> {
+        let first = pages.try_next().await?.unwrap_or_default();
+        let failed = |error: io::Error| Failure::writing(self.output.as_deref(), &error);
+        let sink = self.sink()?;
+        let writer = self.writer(sink, columns, sort_by).map_err(failed)?;
+        let first = futures::stream::iter([Ok(first)]);
+        stream::pass_on(writer, first.chain(pages), failed).await
+    }
+
+    /// What writes rows; a table is sorted by these columns.
+    fn writer(
+        &self,
+        sink: Sink,
+        columns: Vec<Column>,
+        sort_by: &[&str],
+    ) -> io::Result<Box<dyn RowSink>> {
+        Ok(match self.format {
+            Format::Table => {
+                let to_stdout = self.output.is_none();
+                Box::new(table::Sorted::new(sink, columns, sort_by, to_stdout))
+            }
+            Format::Csv => Box::new(text::Csv::new(sink, &columns)?),
+            Format::Json => Box::new(text::Json::new(sink, columns)),
+            Format::Parquet => Box::new(columnar::Parquet::new(sink, &columns)?),
+            Format::Arrow => Box::new(columnar::Arrow::new(sink, &columns)?),
+        })
+    }
+
+    fn sink(&self) -> Outcome<Sink> {
         if let Some(path) = &self.output {
             let file = File::create(path).map_err(|error| Failure::writing(Some(path), &error))?;
             return Ok(Box::new(BufWriter::new(file)));

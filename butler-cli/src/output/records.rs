@@ -1,40 +1,30 @@
 //! Tables of dimension records.
 
-use std::sync::Arc;
-
 use butler_core::dimensions::{
     ColumnSpec, ColumnType, ColumnValue, DimensionElement, DimensionRecord,
 };
 use butler_core::time;
 use butler_core::timespan::Timespan;
 
-use super::cells::{Cell, Column, Kind, Rows};
+use super::cells::{Cell, Column, Kind};
 
-/// A table of records of an element.
+/// The columns of records of an element.
 ///
 /// People see regions left out and timespans to the second. Machines get regions in the hexadecimal
 /// form of their encoding, and the ends of timespans as columns of their own, in TAI.
-pub(crate) fn record_rows(
-    element: DimensionElement,
-    records: &[Arc<DimensionRecord>],
-    for_people: bool,
-) -> Rows {
-    let schema = element.schema();
-    let columns = schema.columns().iter();
-    let mut rows = Rows::new(
-        columns
-            .flat_map(|spec| columns_of(spec, for_people))
-            .collect(),
-    );
-    for record in records {
-        let fields = record.fields();
-        rows.push(
-            fields
-                .flat_map(|(spec, value)| cells_of(spec, value, for_people))
-                .collect(),
-        );
-    }
-    rows
+pub(crate) fn record_columns(element: DimensionElement, for_people: bool) -> Vec<Column> {
+    let columns = element.schema().columns().iter();
+    columns
+        .flat_map(|spec| columns_of(spec, for_people))
+        .collect()
+}
+
+/// The cells of a record in those columns.
+pub(crate) fn record_cells(record: &DimensionRecord, for_people: bool) -> Vec<Cell> {
+    let fields = record.fields();
+    fields
+        .flat_map(|(spec, value)| cells_of(spec, value, for_people))
+        .collect()
 }
 
 fn columns_of(spec: &ColumnSpec, for_people: bool) -> Vec<Column> {

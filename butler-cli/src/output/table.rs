@@ -5,13 +5,49 @@ use std::io::{self, IsTerminal as _, Write};
 use comfy_table::{CellAlignment, ContentArrangement, ContentLineStyle, LineStyle, TableStyle};
 use console::{Style, Term};
 
-use super::cells::Rows;
+use super::cells::{Cell, Column, Rows};
+use super::stream::RowSink;
 
 /// Columns with a blank between them, below titles that are underlined.
 const STYLE: TableStyle = TableStyle::new()
     .header_lines(ContentLineStyle::none().junction(' '))
     .header_separator(LineStyle::none().fill('-').junction(' '))
     .content_lines(ContentLineStyle::none().junction(' '));
+
+/// A table whose rows come one after the other. It is sorted and drawn when all are there, if there
+/// are any.
+pub(super) struct Sorted<W> {
+    sink: W,
+    rows: Rows,
+    sort_by: Vec<String>,
+    to_stdout: bool,
+}
+
+impl<W: Write> Sorted<W> {
+    pub(super) fn new(sink: W, columns: Vec<Column>, sort_by: &[&str], to_stdout: bool) -> Self {
+        Self {
+            sink,
+            rows: Rows::new(columns),
+            sort_by: sort_by.iter().map(|&name| name.to_owned()).collect(),
+            to_stdout,
+        }
+    }
+}
+
+impl<W: Write> RowSink for Sorted<W> {
+    fn write(&mut self, rows: Vec<Vec<Cell>>) -> io::Result<()> {
+        self.rows.rows.extend(rows);
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        if !self.rows.is_empty() {
+            self.rows.sort_by(&self.sort_by);
+            write(&mut self.sink, &self.rows, self.to_stdout)?;
+        }
+        self.sink.flush()
+    }
+}
 
 /// Writes a table. On a terminal it is made to fit, and the titles stand out.
 pub(super) fn write(sink: &mut dyn Write, rows: &Rows, to_stdout: bool) -> io::Result<()> {
@@ -63,7 +99,7 @@ fn lines(rows: &Rows, width: Option<u16>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Cell, Column, Kind};
+    use super::super::Kind;
     use super::*;
 
     fn example() -> Rows {

@@ -4,28 +4,69 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
-use super::cells::Rows;
+use super::cells::{Cell, Column};
+use super::stream::RowSink;
 
-/// Writes an array with an object for each row, each on a line of its own.
-pub(super) fn json(sink: &mut dyn Write, rows: &Rows) -> io::Result<()> {
-    write!(sink, "[")?;
-    for (place, row) in rows.rows.iter().enumerate() {
-        let fields = rows.columns.iter().zip(row);
-        let object: Map<String, Value> = fields
-            .map(|(column, cell)| (column.name.clone(), cell.to_json()))
-            .collect();
-        let comma = if place == 0 { "" } else { "," };
-        write!(sink, "{comma}\n{}", Value::Object(object))?;
-    }
-    writeln!(sink, "\n]")
+/// An array with an object for each row, each on a line of its own.
+pub(super) struct Json<W> {
+    sink: W,
+    columns: Vec<Column>,
+    /// What goes before the next row.
+    separator: &'static str,
 }
 
-/// Writes a header and a record for each row. Null is an empty field.
-pub(super) fn csv(sink: &mut dyn Write, rows: &Rows) -> io::Result<()> {
-    let mut writer = ::csv::Writer::from_writer(sink);
-    writer.write_record(rows.columns.iter().map(|column| &column.name))?;
-    for row in &rows.rows {
-        writer.write_record(row.iter().map(ToString::to_string))?;
+impl<W: Write> Json<W> {
+    pub(super) const fn new(sink: W, columns: Vec<Column>) -> Self {
+        Self {
+            sink,
+            columns,
+            separator: "[\n",
+        }
     }
-    writer.flush()
+}
+
+impl<W: Write> RowSink for Json<W> {
+    fn write(&mut self, rows: Vec<Vec<Cell>>) -> io::Result<()> {
+        for row in rows {
+            let fields = self.columns.iter().zip(&row);
+            let object: Map<String, Value> = fields
+                .map(|(column, cell)| (column.name.clone(), cell.to_json()))
+                .collect();
+            write!(self.sink, "{}{}", self.separator, Value::Object(object))?;
+            self.separator = ",\n";
+        }
+        self.sink.flush()
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        if self.separator.starts_with('[') {
+            write!(self.sink, "[")?;
+        }
+        writeln!(self.sink, "\n]")?;
+        self.sink.flush()
+    }
+}
+
+/// A header and a record for each row. Null is an empty field.
+pub(super) struct Csv<W: Write>(::csv::Writer<W>);
+
+impl<W: Write> Csv<W> {
+    pub(super) fn new(sink: W, columns: &[Column]) -> io::Result<Self> {
+        let mut writer = ::csv::Writer::from_writer(sink);
+        writer.write_record(columns.iter().map(|column| &column.name))?;
+        Ok(Self(writer))
+    }
+}
+
+impl<W: Write> RowSink for Csv<W> {
+    fn write(&mut self, rows: Vec<Vec<Cell>>) -> io::Result<()> {
+        for row in rows {
+            self.0.write_record(row.iter().map(ToString::to_string))?;
+        }
+        self.0.flush()
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.0.flush()
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use butler_tests::postgres::TestSchema;
 use butler_tests::python::Script;
@@ -32,6 +33,14 @@ impl Repository {
         };
         repository.write();
         repository
+    }
+
+    /// A place for a repository that is to be made.
+    fn nowhere() -> Self {
+        Self {
+            place: Place::empty(),
+            _schema: None,
+        }
     }
 
     /// Collections of all types.
@@ -85,6 +94,24 @@ impl Repository {
             run_in(self.place.path(), &words.collect::<Vec<_>>(), "")
         };
         lines.iter().map(run).collect()
+    }
+
+    /// Runs lines here or by the reference.
+    fn run(&self, here: bool, lines: &[Vec<String>]) -> Vec<Done> {
+        match here {
+            true => self.here(lines),
+            false => self.by_reference(lines),
+        }
+    }
+
+    /// The same; they must succeed.
+    fn succeed(&self, here: bool, lines: &[&str]) -> Vec<Done> {
+        let split: Vec<Vec<String>> = lines.iter().map(|line| words(line)).collect();
+        let done = self.run(here, &split);
+        for (line, done) in lines.iter().zip(&done) {
+            assert_eq!(done.status, 0, "butler {line}\n{}", done.shown());
+        }
+        done
     }
 
     /// What is in the repository, but for what depends on the time.
@@ -146,7 +173,7 @@ fn words(line: &str) -> Vec<String> {
     crate::support::words(line)
 }
 
-const READING: [&str; 42] = [
+const READING: [&str; 43] = [
     "query-collections REPO",
     "query-collections REPO --chains TABLE",
     "query-collections REPO --chains INVERSE-TABLE",
@@ -169,6 +196,7 @@ const READING: [&str; 42] = [
     "query-datasets REPO bias,flat --collections imported_r,imported_g --find-first",
     "query-datasets REPO bias --collections imported_g,tag",
     "query-datasets REPO bias --collections calib",
+    "query-datasets REPO bias --collections imported_g --show-uri --order-by detector",
     "query-datasets REPO flat --collections imported_r --where \"instrument='Cam1' AND detector > 2\"",
     "query-datasets REPO flat --collections imported_* --order-by detector,-physical_filter",
     "query-datasets REPO absent --collections imported_g",
@@ -347,10 +375,7 @@ fn files_move_between_repositories_alike() {
             ),
         ];
         let lines: Vec<Vec<String>> = lines.iter().map(|line| words(line)).collect();
-        let done = match ours {
-            true => repository.here(&lines),
-            false => repository.by_reference(&lines),
-        };
+        let done = repository.run(ours, &lines);
         for done in &done {
             assert_eq!(done.status, 0, "{}", done.shown());
         }
@@ -360,10 +385,7 @@ fn files_move_between_repositories_alike() {
         let zip = names.iter().find(|name| name.ends_with(".zip")).unwrap();
         let taker = Repository::new(false);
         let line = words(&format!("ingest-zip REPO {to}{zip} -t copy"));
-        let taken = match ours {
-            true => taker.by_reference(&[line]),
-            false => taker.here(&[line]),
-        };
+        let taken = taker.run(!ours, &[line]);
         assert_eq!(taken[0].status, 0, "{}", taken[0].shown());
         let mut taken = taker.contents();
         // The bytes of a zip file depend on the time.
@@ -390,4 +412,134 @@ fn files_below(directory: &Path) -> Vec<String> {
         }
     }
     found
+}
+
+/// The contents of a new repository but for its universe, whose explanations are in other words.
+fn without_universe(mut contents: Value) -> Value {
+    let attributes = contents["attributes"].as_object_mut().unwrap();
+    attributes.remove("config:dimensions.json").unwrap();
+    contents
+}
+
+/// How our tests take files in.
+const JSON: &str = "--formatter lsst.daf.butler.formatters.json.JsonFormatter";
+
+#[test]
+fn calibrations_are_exported_alike() {
+    let files = tempfile::tempdir().unwrap();
+    write_files(files.path());
+    let directory = files.path().to_str().unwrap();
+    let source = Repository::new(false);
+    let ingest = format!(
+        "ingest-files REPO dark darks {directory}/pages.csv --data-id instrument=Cam1 \
+         --prefix {directory} --transfer copy {JSON}"
+    );
+    source.succeed(
+        true,
+        &[
+            "register-dataset-type REPO dark StructuredDataDict detector --is-calibration",
+            &ingest,
+            "certify-calibrations REPO darks dark/calib dark --begin-date 2020-01-01",
+            "collection-chain REPO dark/chain dark/calib",
+        ],
+    );
+    let mut outcomes = Vec::new();
+    for here in [false, true] {
+        let to = format!("{directory}/{}", if here { "ours" } else { "theirs" });
+        let done = source.succeed(
+            here,
+            &[
+                &format!("export-calibs REPO {to} dark/chain -t copy"),
+                &format!("export-calibs REPO {to}-of-type dark* -d dark"),
+                &format!("export-calibs REPO {to}-nothing imported_g"),
+                &format!("export-calibs REPO {to}-no-type dark/calib --dataset-type absent"),
+            ],
+        );
+        let again = words(&format!("export-calibs REPO {to} dark/chain"));
+        let again = source.run(here, &[again]);
+        assert_eq!(again[0].status, 1, "{}", again[0].shown());
+        let shown: Vec<_> = done.iter().map(|done| tables(done.text())).collect();
+        let mut names = files_below(Path::new(&to));
+        names.sort_unstable();
+        // The other implementation takes in what this one has exported.
+        let taker = Repository::nowhere();
+        taker.succeed(
+            !here,
+            &["create REPO", &format!("import REPO {to} -t copy")],
+        );
+        outcomes.push((shown, names, without_universe(taker.contents())));
+    }
+    let (theirs, ours) = (&outcomes[0], &outcomes[1]);
+    assert_eq!(theirs.0, ours.0, "the same is listed");
+    assert_eq!(theirs.1, ours.1, "the same files are exported");
+    assert_same(&theirs.2, &ours.2);
+}
+
+#[test]
+fn new_repositories_are_filled_alike() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/data");
+    let import = format!("import REPO {} -t copy", data.display());
+    let [theirs, ours] = [false, true].map(|here| {
+        let repository = Repository::nowhere();
+        repository.succeed(
+            here,
+            &["create REPO", &format!("{import} --no-track-file-attrs")],
+        );
+        let again = repository.run(here, &[words("create REPO")]);
+        assert_ne!(again[0].status, 0, "{}", again[0].shown());
+        let config = fs::read_to_string(repository.root().join("butler.yaml")).unwrap();
+        let config = butler_core::yaml::parse(&config).unwrap().to_json();
+        (without_universe(repository.contents()), config)
+    });
+    assert_same(&theirs.0, &ours.0);
+    assert_eq!(theirs.1, ours.1);
+}
+
+#[test]
+fn the_reference_reads_our_log_records() {
+    let repository = Repository::nowhere();
+    repository.succeed(
+        true,
+        &[
+            "create REPO",
+            "query-datasets REPO absent --collections * --log-file log.json --log-label run=night",
+        ],
+    );
+    let read = "import sys; from lsst.daf.butler.logging import ButlerLogRecords\n\
+                for r in ButlerLogRecords.from_file(sys.argv[1]): print(r.levelname, r.MDC, r.message)";
+    let output = Command::new(butler_tests::python::interpreter())
+        .args(["-c", read])
+        .arg(repository.place.path().join("log.json"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        text.starts_with("WARNING {'RUN': 'night'}") && text.contains("absent"),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// What other tests here compare.
+const ELSEWHERE: [&str; 7] = [
+    "config-dump",
+    "create",
+    "export-calibs",
+    "import",
+    "ingest-zip",
+    "retrieve-artifacts",
+    "transfer-datasets",
+];
+
+#[test]
+fn every_sub_command_of_the_reference_is_compared() {
+    let commands = Script::new("command_options.py").run();
+    let lines = READING.iter().chain(&WRITING).chain(&ELSEWHERE);
+    let compared: Vec<&str> = lines.filter_map(|line| line.split(' ').next()).collect();
+    for name in commands.as_object().unwrap().keys() {
+        assert!(
+            name == "butler" || compared.contains(&name.as_str()),
+            "{name}"
+        );
+    }
 }

@@ -11,6 +11,11 @@ use serde_json::json;
 
 use crate::support::Place;
 
+/// The program whose lines the demo prints.
+#[path = "../../../butler/examples/demo.rs"]
+#[allow(dead_code, reason = "it is a program of its own, too")]
+mod example;
+
 /// The demo's repository, made once for all tests, beside what an earlier attempt has left.
 pub(crate) fn repository() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
@@ -143,4 +148,20 @@ fn the_lines_to_be_pasted_work() {
         assert!(output.status.success(), "{heading}: {stdout}{stderr}");
         assert!(stdout.contains(expected), "{heading}: {stdout}{stderr}");
     }
+}
+
+#[test]
+fn the_lines_of_rust_to_be_pasted_work() {
+    let server = DemoServer::start();
+    let repository = format!("{}api/butler/repo/demo", server.page);
+    let printed = server.lines("Rust");
+    let (address, lines) = printed.split_once('\n').unwrap();
+    assert_eq!(address, format!("let repository = \"{repository}\";"));
+    let lines: Vec<String> = lines.lines().map(|line| format!("    {line}\n")).collect();
+    let whole = format!("{{\n{}    Ok(raws)\n}}", lines.concat());
+    let source = include_str!("../../../butler/examples/demo.rs");
+    assert!(source.contains(&whole), "not in the example:\n{whole}");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let raws = runtime.block_on(example::overhead(&repository)).unwrap();
+    assert!(!raws.is_empty());
 }

@@ -85,14 +85,20 @@ fn colours_are_for_terminals() {
 fn messages_go_to_files_as_well_or_instead() {
     let place = Place::filled();
     let search = "query-datasets repo nothing --collections docs";
-    let options = "--log-file log.txt --log-file log.json --no-log-tty";
+    let options = "--log-file log.txt --log-file log.json --no-log-tty --log-label run=night,a=b=c";
     let done = place.run(&format!("{search} {options}"));
     assert!(!done.stderr.contains("warning:"), "{}", done.stderr);
     let text = std::fs::read_to_string(place.path().join("log.txt")).unwrap();
     assert!(text.contains("WARN") && text.contains("nothing"), "{text}");
     let json = std::fs::read_to_string(place.path().join("log.json")).unwrap();
     let record: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
-    assert_eq!(record["level"], "WARN");
+    assert_eq!(record["levelname"], "WARNING");
+    assert_eq!(
+        record["MDC"],
+        serde_json::json!({"RUN": "night", "A": "b=c"})
+    );
     let done = place.run(&format!("{search} --log-file no/such/directory"));
     assert_eq!(done.status, 1, "{}", done.shown());
+    let done = place.run(&format!("{search} --log-label night"));
+    assert_eq!(done.status, 2, "{}", done.shown());
 }

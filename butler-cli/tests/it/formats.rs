@@ -1,9 +1,14 @@
 //! Formats for machines.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
 use arrow::array::{Array as _, RecordBatch};
 use arrow::ipc::reader::StreamReader;
+use butler_tests::meter::process_memory;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use crate::demo;
 use crate::support::{Place, assert_command};
 
 const SEARCH: &str = "query-datasets repo document,note --collections docs";
@@ -59,8 +64,8 @@ fn no_results_are_an_empty_list_for_machines() {
     assert_eq!(rows.json(), serde_json::json!([]));
 }
 
-fn assert_table(batch: &RecordBatch) {
-    let names: Vec<String> = batch
+fn assert_table(batches: &[RecordBatch]) {
+    let names: Vec<String> = batches[0]
         .schema()
         .fields()
         .iter()
@@ -68,15 +73,16 @@ fn assert_table(batch: &RecordBatch) {
         .collect();
     let expected = "type run id instrument detector visit band day_obs physical_filter";
     assert_eq!(names.join(" "), expected);
-    assert_eq!(batch.num_rows(), 4);
-    assert_eq!(batch.column(4).null_count(), 1);
+    let sum = |number: fn(&RecordBatch) -> usize| batches.iter().map(number).sum::<usize>();
+    assert_eq!(sum(RecordBatch::num_rows), 4);
+    assert_eq!(sum(|batch| batch.column(4).null_count()), 1);
 }
 
 #[test]
 fn arrow_comes_as_a_stream() {
     let done = Place::filled().succeed(&format!("{SEARCH} --format arrow"));
-    let mut reader = StreamReader::try_new(done.stdout.as_slice(), None).unwrap();
-    assert_table(&reader.next().unwrap().unwrap());
+    let reader = StreamReader::try_new(done.stdout.as_slice(), None).unwrap();
+    assert_table(&reader.map(Result::unwrap).collect::<Vec<_>>());
 }
 
 #[test]
@@ -85,5 +91,36 @@ fn parquet_goes_to_a_file() {
     place.succeed(&format!("{SEARCH} --format parquet --output found.parquet"));
     let file = std::fs::File::open(place.path().join("found.parquet")).unwrap();
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
-    assert_table(&reader.build().unwrap().next().unwrap().unwrap());
+    let reader = reader.build().unwrap();
+    assert_table(&reader.map(Result::unwrap).collect::<Vec<_>>());
+}
+
+/// The most memory that a listing of so many data IDs has needed when its end is near.
+fn peak_memory(rows: usize, format: &str) -> u64 {
+    let limit = rows.to_string();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_butler"))
+        .arg("query-data-ids")
+        .arg(demo::repository())
+        .args(["exposure", "detector", "patch", "--limit", &limit])
+        .args(["--format", format])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    // More is still to come than fits into a pipe, so that the process is there.
+    for _ in 0..rows - 5_000 {
+        lines.next().unwrap().unwrap();
+    }
+    let (_, peak) = process_memory(child.id());
+    assert!(lines.count() >= 5_000);
+    assert!(child.wait().unwrap().success());
+    peak
+}
+
+#[test]
+fn memory_does_not_grow_with_the_number_of_rows() {
+    for format in ["csv", "json"] {
+        let [few, many] = [6_000, 200_000].map(|rows| peak_memory(rows, format));
+        assert!(many < few + (16 << 20), "{format}: {few}, {many}");
+    }
 }

@@ -20,6 +20,7 @@ fn every_sub_command_explains_its_options() {
         "create",
         "demo",
         "export",
+        "export-calibs",
         "get",
         "import",
         "ingest-files",

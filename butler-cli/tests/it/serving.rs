@@ -67,6 +67,20 @@ fn reading_commands_say_the_same_through_a_server() {
 }
 
 #[test]
+fn a_server_says_where_datasets_are() {
+    let place = Place::filled();
+    let server = Server::start(&place);
+    let rows = place.succeed(&format!(
+        "query-datasets {} document --collections docs --show-uri --format json",
+        server.address
+    ));
+    for row in rows.json().as_array().unwrap() {
+        let uri = row["uri"].as_str().unwrap();
+        assert!(uri.starts_with("http://127.0.0.1:"), "{row}");
+    }
+}
+
+#[test]
 fn files_come_through_a_server() {
     let place = Place::filled();
     let server = Server::start(&place);

@@ -45,7 +45,7 @@ pub use result_spec::{ResultKind, ResultSpec};
 pub use results::{
     DataIds, Datasets, DimensionRecords, GeneralRows, QueryResults, QueryRow, RowPages,
 };
-pub use simple::{DatasetsPage, ResultLimit, SimpleQuery};
+pub use simple::{ResultLimit, SimpleQuery};
 pub use tree::{
     DataCoordinateUploadKey, DatasetSearch, MaterializationKey, QueryTree, QueryTreeParts,
 };

@@ -1,16 +1,16 @@
 //! Queries in one call: all results at once, with a limit, and an explanation if there are none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::arguments::{DatasetTypeArgument, OrderBy, Where};
 use super::fluent::Query;
 use super::results::{QueryResults, QueryRow, RowPages};
 use crate::butler::Butler;
 use crate::collections::{CollectionWildcard, DatasetTypeWildcard};
-use crate::datasets::DatasetRef;
+use crate::datasets::{DatasetRef, DatasetType};
 use crate::dimensions::{DataCoordinate, DimensionRecord};
 use crate::error::{Error, Result};
 use crate::registry::CollectionQuery;
@@ -38,15 +38,28 @@ impl ResultLimit {
         }
     }
 
-    /// Cuts off what is too much, and warns of it.
-    fn apply<T>(self, rows: &mut Vec<T>, what: &str) {
-        if let Self::WarnAbove(limit) = self
-            && let Ok(length) = usize::try_from(limit)
-            && rows.len() > length
-        {
-            rows.truncate(length);
+    /// Ends results, which may be one more than the limit, where they are too many, and warns of
+    /// that. `what` says what they are.
+    pub fn cut<T: Send + 'static>(self, pages: RowPages<T>, what: &'static str) -> RowPages<T> {
+        let Self::WarnAbove(limit) = self else {
+            return pages;
+        };
+        let left = usize::try_from(limit).unwrap_or(usize::MAX);
+        let cut = stream::try_unfold(Some((pages, left)), move |state| async move {
+            let Some((mut pages, left)) = state else {
+                return Ok(None);
+            };
+            let Some(mut rows) = pages.try_next().await? else {
+                return Ok(None);
+            };
+            if let Some(left) = left.checked_sub(rows.len()) {
+                return Ok(Some((rows, Some((pages, left)))));
+            }
+            rows.truncate(left);
             tracing::warn!("More {what} are available than the requested limit of {limit}.");
-        }
+            Ok(Some((rows, None)))
+        });
+        cut.boxed()
     }
 }
 
@@ -151,25 +164,30 @@ impl SimpleQuery {
         Ok(results.limit(self.limit.to_ask()))
     }
 
-    /// All results, or an error that says why there are none.
-    async fn run<T: QueryRow>(&self, results: QueryResults<T>, what: &str) -> Result<Vec<T>> {
-        let mut rows = results.collect().await?;
-        self.limit.apply(&mut rows, what);
-        if rows.is_empty() && self.explain && self.limit != ResultLimit::AtMost(0) {
-            let reasons = results.explain_no_results(true).await?;
-            return Err(Error::EmptyQueryResult(reasons));
+    /// Results as they come, or an error that says why there are none.
+    fn pages<T: QueryRow>(&self, results: QueryResults<T>, what: &'static str) -> RowPages<T> {
+        let pages = self.limit.cut(results.pages(), what);
+        if !self.explain || self.limit == ResultLimit::AtMost(0) {
+            return pages;
         }
-        Ok(rows)
+        // The results are kept until there are some.
+        let explained = stream::try_unfold((pages, Some(results)), |state| async move {
+            let (mut pages, unexplained) = state;
+            while let Some(rows) = pages.try_next().await? {
+                if !rows.is_empty() {
+                    return Ok(Some((rows, (pages, None))));
+                }
+            }
+            match unexplained {
+                None => Ok(None),
+                Some(results) => {
+                    let reasons = results.explain_no_results(true).await?;
+                    Err(Error::EmptyQueryResult(reasons))
+                }
+            }
+        });
+        explained.boxed()
     }
-}
-
-/// The datasets of one type that a query over many types gives, as they come.
-#[derive(Clone, Debug)]
-pub struct DatasetsPage {
-    /// The name of the dataset type.
-    pub dataset_type: Arc<str>,
-    /// The datasets.
-    pub datasets: Vec<DatasetRef>,
 }
 
 impl Query {
@@ -184,11 +202,23 @@ impl Query {
         dimensions: impl IntoIterator<Item = S>,
         options: &SimpleQuery,
     ) -> Result<Vec<DataCoordinate>> {
+        self.data_id_pages(dimensions, options)?.try_concat().await
+    }
+
+    /// The results of [`query_data_ids`](Self::query_data_ids) as they come.
+    ///
+    /// # Errors
+    /// As there; those about names at once, others in the stream.
+    pub fn data_id_pages<S: AsRef<str>>(
+        &self,
+        dimensions: impl IntoIterator<Item = S>,
+        options: &SimpleQuery,
+    ) -> Result<RowPages<DataCoordinate>> {
         let mut results = options.apply(self.data_ids_of(dimensions)?)?;
         if options.with_dimension_records {
             results = results.with_dimension_records();
         }
-        options.run(results, "data IDs").await
+        Ok(options.pages(results, "data IDs"))
     }
 
     /// Records of an element.
@@ -200,8 +230,21 @@ impl Query {
         element: &str,
         options: &SimpleQuery,
     ) -> Result<Vec<Arc<DimensionRecord>>> {
+        let pages = self.dimension_record_pages(element, options)?;
+        pages.try_concat().await
+    }
+
+    /// The results of [`query_dimension_records`](Self::query_dimension_records) as they come.
+    ///
+    /// # Errors
+    /// As there; those about names at once, others in the stream.
+    pub fn dimension_record_pages(
+        &self,
+        element: &str,
+        options: &SimpleQuery,
+    ) -> Result<RowPages<Arc<DimensionRecord>>> {
         let results = options.apply(self.dimension_records(element)?)?;
-        options.run(results, "dimension records").await
+        Ok(options.pages(results, "dimension records"))
     }
 
     /// Datasets of a type in collections, the default ones if none are given. There may be patterns
@@ -216,6 +259,20 @@ impl Query {
         collections: Option<&[String]>,
         options: &SimpleQuery,
     ) -> Result<Vec<DatasetRef>> {
+        let pages = self.dataset_pages(dataset_type, collections, options);
+        pages.await?.try_concat().await
+    }
+
+    /// The results of [`query_datasets`](Self::query_datasets) as they come.
+    ///
+    /// # Errors
+    /// As there; those about names at once, others in the stream.
+    pub async fn dataset_pages(
+        &self,
+        dataset_type: impl Into<DatasetTypeArgument>,
+        collections: Option<&[String]>,
+        options: &SimpleQuery,
+    ) -> Result<RowPages<DatasetRef>> {
         let matched;
         let collections = match collections {
             Some(given) if has_patterns(given)? => {
@@ -239,7 +296,7 @@ impl Query {
         if options.with_dimension_records {
             results = results.with_dimension_records();
         }
-        options.run(results, "datasets").await
+        Ok(options.pages(results, "datasets"))
     }
 
     /// Datasets of all types that match any of the names and patterns, in collections (the default
@@ -257,15 +314,12 @@ impl Query {
         options: &SimpleQuery,
     ) -> Result<Vec<DatasetRef>> {
         let pages = self.all_dataset_pages(names, collections, options).await?;
-        let pages: Vec<DatasetsPage> = pages.try_collect().await?;
-        let mut datasets: Vec<_> = pages.into_iter().flat_map(|page| page.datasets).collect();
-        options.limit.apply(&mut datasets, "datasets");
-        Ok(datasets)
+        options.limit.cut(pages, "datasets").try_concat().await
     }
 
     /// The results of [`query_all_datasets`](Self::query_all_datasets) as they come, type by type.
     /// With [`ResultLimit::WarnAbove`] there may be one more than the limit: it is for the receiver
-    /// to cut it off and to warn.
+    /// to [`cut`](ResultLimit::cut) it off.
     ///
     /// # Errors
     /// As [`query_all_datasets`](Self::query_all_datasets); those about names at once, others in
@@ -275,12 +329,12 @@ impl Query {
         names: &[S],
         collections: Option<&[String]>,
         options: &SimpleQuery,
-    ) -> Result<BoxStream<'static, Result<DatasetsPage>>> {
+    ) -> Result<RowPages<DatasetRef>> {
         let collections = collections.unwrap_or(self.driver().default_collections());
         if options.find_first && has_patterns(collections)? {
             return Err(patterns_without_order(collections));
         }
-        let found = self.types_in_collections(names, collections).await?;
+        let found = self.dataset_types_in(names, collections).await?;
         let search = AllDatasets {
             query: self.clone(),
             options: options.clone(),
@@ -289,32 +343,37 @@ impl Query {
             first: true,
             current: None,
         };
-        let pages = futures::stream::try_unfold(search, |mut search| async move {
+        let pages = stream::try_unfold(search, |mut search| async move {
             let page = search.next_page().await?;
             Ok(page.map(|page| (page, search)))
         });
         Ok(pages.boxed())
     }
 
-    /// The dataset types that match, and for each the collections that may hold datasets of it.
-    async fn types_in_collections<S: AsRef<str>>(
+    /// The dataset types that match any of the names and patterns, sorted by name, each with those
+    /// of the collections (chains resolved) that may hold datasets of it; without those that none
+    /// may hold.
+    ///
+    /// # Errors
+    /// [`Error::MissingDatasetType`] if no type matches, or one named does not exist;
+    /// [`Error::MissingCollection`].
+    pub async fn dataset_types_in<S: AsRef<str>>(
         &self,
         names: &[S],
         collections: &[String],
-    ) -> Result<BTreeMap<Arc<str>, Vec<String>>> {
+    ) -> Result<Vec<(Arc<DatasetType>, Vec<String>)>> {
         let wildcard = DatasetTypeWildcard::from_expression(names)?;
-        let types = self.driver().dataset_types(&wildcard).await?;
-        let types: BTreeSet<Arc<str>> = types.iter().map(|t| Arc::clone(t.name())).collect();
-        if types.is_empty() {
+        let types = self.driver().dataset_types(&wildcard).await?.into_iter();
+        let mut found: BTreeMap<Arc<str>, (Arc<DatasetType>, Vec<String>)> = types
+            .map(|found| (Arc::clone(found.name()), (found, Vec::new())))
+            .collect();
+        if found.is_empty() {
             return Err(Error::MissingDatasetType(format!(
                 "No dataset types found for query {wildcard}"
             )));
         }
-        let missing = wildcard.values().keys();
-        let missing: Vec<&str> = missing
-            .map(String::as_str)
-            .filter(|name| !types.contains(*name))
-            .collect();
+        let missing = wildcard.values().keys().map(String::as_str);
+        let missing: Vec<&str> = missing.filter(|name| !found.contains_key(*name)).collect();
         if !missing.is_empty() {
             return Err(Error::MissingDatasetType(format!(
                 "Dataset types not found: {}",
@@ -323,21 +382,20 @@ impl Query {
         }
         let wildcard = CollectionWildcard::from_expression(collections)?;
         if wildcard.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok(Vec::new());
         }
         let mut query = CollectionQuery::new(wildcard).flattened();
         query.include_chains = Some(false);
         query.with_dataset_types = true;
-        let mut found: BTreeMap<Arc<str>, Vec<String>> = BTreeMap::new();
         for info in self.driver().collections(&query).await? {
             for name in info.dataset_types.iter().flatten() {
-                if let Some(name) = types.get(name.as_str()) {
-                    let collections = found.entry(Arc::clone(name)).or_default();
+                if let Some((_, collections)) = found.get_mut(name.as_str()) {
                     collections.push(info.name.clone());
                 }
             }
         }
-        Ok(found)
+        let held = |(_, collections): &(_, Vec<String>)| !collections.is_empty();
+        Ok(found.into_values().filter(held).collect())
     }
 }
 
@@ -345,27 +403,24 @@ impl Query {
 struct AllDatasets {
     query: Query,
     options: SimpleQuery,
-    todo: std::collections::btree_map::IntoIter<Arc<str>, Vec<String>>,
+    todo: std::vec::IntoIter<(Arc<DatasetType>, Vec<String>)>,
     /// How many results may still come.
     limit: Option<u64>,
     /// Whether the first dataset type is still to come; it is queried even if nothing may come
     /// back, so that the condition is checked.
     first: bool,
-    current: Option<(Arc<str>, RowPages<DatasetRef>)>,
+    current: Option<RowPages<DatasetRef>>,
 }
 
 impl AllDatasets {
-    async fn next_page(&mut self) -> Result<Option<DatasetsPage>> {
+    async fn next_page(&mut self) -> Result<Option<Vec<DatasetRef>>> {
         loop {
-            if let Some((dataset_type, pages)) = &mut self.current {
+            if let Some(pages) = &mut self.current {
                 if let Some(datasets) = pages.try_next().await? {
                     if let Some(limit) = &mut self.limit {
                         *limit = limit.saturating_sub(datasets.len() as u64);
                     }
-                    return Ok(Some(DatasetsPage {
-                        dataset_type: Arc::clone(dataset_type),
-                        datasets,
-                    }));
+                    return Ok(Some(datasets));
                 }
                 self.current = None;
             }
@@ -379,7 +434,7 @@ impl AllDatasets {
             let mut results = self
                 .query
                 .datasets_with(
-                    Arc::clone(&dataset_type),
+                    Arc::clone(dataset_type.name()),
                     Some(&collections),
                     self.options.find_first,
                 )
@@ -389,7 +444,7 @@ impl AllDatasets {
             if self.options.with_dimension_records {
                 results = results.with_dimension_records();
             }
-            self.current = Some((dataset_type, results.pages()));
+            self.current = Some(results.pages());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Queries in one call.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use butler_core::query::{Query, ResultLimit, SimpleQuery, Where};
@@ -213,7 +214,7 @@ fn all_datasets_come_type_by_type_from_where_they_may_be() {
             .unwrap();
         let types: Vec<(&str, usize)> = pages
             .iter()
-            .map(|page| (&*page.dataset_type, page.datasets.len()))
+            .map(|page| (&**page[0].dataset_type().name(), page.len()))
             .collect();
         assert_eq!(
             types,
@@ -288,5 +289,39 @@ fn names_in_a_search_for_all_datasets_are_checked() {
             .await
             .unwrap();
         assert!(none.is_empty());
+    });
+}
+
+#[test]
+fn results_come_before_all_are_there() {
+    let (driver, query) = FakeDriver::new().query();
+    let given = || driver.given.load(Ordering::Relaxed);
+    let options = SimpleQuery::default().limit(ResultLimit::WarnAbove(6));
+    block_on(async {
+        let mut pages = query.data_id_pages(["visit"], &options).unwrap();
+        assert_eq!(pages.try_next().await.unwrap().unwrap().len(), 4);
+        assert_eq!(given(), 4);
+        assert_eq!(pages.try_next().await.unwrap().unwrap().len(), 2);
+        assert!(pages.try_next().await.unwrap().is_none());
+        let mut pages = query.dimension_record_pages("visit", &options).unwrap();
+        assert_eq!(pages.try_next().await.unwrap().unwrap().len(), 4);
+        let before = given();
+        let mut pages = query.dataset_pages("raw", None, &options).await.unwrap();
+        assert_eq!(pages.try_next().await.unwrap().unwrap().len(), 4);
+        assert_eq!(given(), before + 4);
+    });
+}
+
+#[test]
+fn the_dataset_types_of_collections_are_those_they_may_hold() {
+    block_on(async {
+        let query = query();
+        let collections = names(&["a", "b"]);
+        let found = query.dataset_types_in(&["*"], &collections).await.unwrap();
+        let found: Vec<(&str, usize)> = found
+            .iter()
+            .map(|(held, collections)| (&**held.name(), collections.len()))
+            .collect();
+        assert_eq!(found, [("bias", 1), ("raw", 2)]);
     });
 }

@@ -181,9 +181,7 @@ async fn search_all(
         .query()?
         .all_dataset_pages(&request.name, Some(&request.collections), &options)
         .await?;
-    Ok(pages
-        .map_ok(|page| ResultPage::DatasetRefs(page.datasets))
-        .boxed())
+    Ok(pages.map_ok(ResultPage::DatasetRefs).boxed())
 }
 
 /// A driver that has taken over all that the query refers to.
