@@ -1,6 +1,6 @@
 //! Datasets that have become public, in the order in which users are told of them.
 
-use butler_core::error::Result;
+use butler_core::error::{Error, Result};
 use butler_direct::db::bulk::{self, BulkColumn, OnConflict};
 use butler_direct::db::schema::SqlType;
 use butler_direct::db::{Param, Row, Session};
@@ -64,7 +64,7 @@ impl State {
     /// an hour that is over stays as it is.
     ///
     /// # Errors
-    /// Any database error.
+    /// Any database error; [`Error::Interrupted`] if somebody else announces the same.
     pub async fn announce(&self, webhooks: &[&str], now: Moment, limit: usize) -> Result<u64> {
         let mut session = self.begin().await?;
         let sql = format!(
@@ -81,14 +81,18 @@ impl State {
         }
         let announcement = self.add_announcement(&mut session, ids.len(), now).await?;
         let sql = format!(
-            "UPDATE {} SET announcement = {} WHERE {}",
+            "UPDATE {} SET announcement = {} WHERE announcement IS NULL AND {}",
             self.table("released"),
             self.hole(1),
             self.database().in_ids("id", 2)
         );
         let count = ids.len() as u64;
         let params = [Param::Int(announcement), Param::Uuids(ids)];
-        session.execute(&sql, &params).await?;
+        if session.execute(&sql, &params).await? != count {
+            return Err(Error::Interrupted(
+                "somebody else announces the same releases".to_owned(),
+            ));
+        }
         self.add_deliveries(&mut session, webhooks, announcement, now)
             .await?;
         session.commit().await?;
@@ -121,9 +125,9 @@ impl State {
             Param::Int(i64::try_from(datasets).unwrap_or(i64::MAX)),
         ];
         let rows = session.fetch_all(&sql, &params).await?;
-        let row = rows.first().ok_or_else(|| {
-            butler_core::Error::Internal("an announcement has no number".to_owned())
-        })?;
+        let row = rows
+            .first()
+            .ok_or_else(|| Error::Internal("an announcement has no number".to_owned()))?;
         Ok(row.int(0)?)
     }
 

@@ -147,6 +147,9 @@ impl Runner {
     /// report.
     pub async fn run(&self, step: Step) -> Result<RunReport> {
         if step == Step::Notify {
+            if let Some(lock) = &self.lock {
+                lock.check().await?;
+            }
             return self
                 .notifier
                 .run(&self.state, &self.clock, self.limits.run)

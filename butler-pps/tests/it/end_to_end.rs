@@ -9,9 +9,8 @@ use butler_core::query::SimpleQuery;
 use butler_core::registry::Registry as _;
 use butler_pps::clock::Moment;
 use butler_pps::collections::{AVAILABLE, EXPIRED, OUTPUTS};
-use butler_pps::state::DatasetState;
 use butler_pps::state::RepositoryName::{self, Embargo, GoogleInt, GoogleProd, Main, PromptPrep};
-use butler_pps::state::Status::{self, Deleted, Expired, NeverPresent, Present};
+use butler_pps::state::{DatasetState, Status};
 use butler_tests::kafka::{bootstrap_servers, unique};
 use butler_tests::postgres::url;
 use butler_tests::python::Script;
@@ -23,6 +22,7 @@ use uuid::Uuid;
 use crate::kafka::{create_topics, send};
 use crate::killing::assert_no_orphans;
 use crate::observatory::{BUCKETS, Observatory, Plan, START, dimensions};
+use crate::places::{GONE, NEW, PUBLIC};
 use crate::process::Process;
 use crate::writer::fixture::copy_tree;
 
@@ -30,7 +30,7 @@ const LIMIT: Duration = Duration::from_secs(240);
 
 const HOUR: i64 = 3_600_000;
 
-/// The types of datasets that there are, of which these are the images that expire.
+/// The types of datasets that there are.
 const TYPES: [&str; 5] = [
     "preliminary_visit_image",
     "difference_image",
@@ -38,18 +38,8 @@ const TYPES: [&str; 5] = [
     "isr_metadata",
     "regionTimeInfo",
 ];
+/// The type of images that expire.
 const IMAGE: &str = "difference_image";
-
-/// What becomes of an image.
-const UNDER_EMBARGO: [Status; 5] = [
-    Present,
-    NeverPresent,
-    NeverPresent,
-    NeverPresent,
-    NeverPresent,
-];
-const PUBLISHED: [Status; 5] = [Deleted, Present, Present, Present, Present];
-const GONE: [Status; 5] = [Deleted, Deleted, Deleted, Expired, Expired];
 
 /// All services but the publication service, which has times of its own.
 struct World {
@@ -241,8 +231,8 @@ async fn an_image_comes_from_kafka_to_users_and_expires() {
     assert_eq!(world.observatory.datasets.len(), TYPES.len());
 
     // What is not under embargo is public at once; images are not, whoever asks.
-    world.wait_for("dia_source_apdb", PUBLISHED).await;
-    world.wait_for(IMAGE, UNDER_EMBARGO).await;
+    world.wait_for("dia_source_apdb", PUBLIC).await;
+    world.wait_for(IMAGE, NEW).await;
     let image = world.observatory.datasets[IMAGE][0].clone();
     let user = world.user().await;
     assert_eq!(user.registry().dataset(image.id()).await.unwrap(), None);
@@ -250,7 +240,7 @@ async fn an_image_comes_from_kafka_to_users_and_expires() {
 
     // An hour before the embargo ends; an hour of the service's clock is a second.
     let publication = world.publication(START.plus(79 * HOUR), 3_600);
-    world.wait_for(IMAGE, PUBLISHED).await;
+    world.wait_for(IMAGE, PUBLIC).await;
     fetch_published(&world, &image).await;
     publication.end().await;
 
@@ -339,5 +329,5 @@ async fn assert_gone(observatory: &Observatory) {
     for (name, ids) in repositories {
         assert_no_orphans(observatory, name, ids).await;
     }
-    assert_eq!(observatory.statuses("isr_metadata").await, PUBLISHED);
+    assert_eq!(observatory.statuses("isr_metadata").await, PUBLIC);
 }

@@ -6,10 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use butler_pps::state::RepositoryName::{self, Embargo, GoogleInt, GoogleProd, Main, PromptPrep};
-use butler_pps::state::Status::{Deleted, Expired, NeverPresent, Present};
 
 use crate::notifying::listed;
 use crate::observatory::{Databases, Observatory, START};
+use crate::places::{PARTS, PLACES};
 use crate::safety::{Dice, assert_safe};
 
 /// How often it is killed while it is at work.
@@ -41,8 +41,7 @@ async fn survive(databases: Databases, seed: u64) {
     let mut dice = Dice::new(seed);
     let started = Instant::now();
     let mut kills = 0;
-    // Before the end of the embargo, after it, and after the retention.
-    for hours in [0, 81, 81 + 31 * 24] {
+    for hours in PARTS {
         let now = START.0 + hours * HOUR;
         // Ever longer, so that it comes to an end; slowly at first, so that fast machines kill often
         // enough, too.
@@ -108,26 +107,8 @@ fn wait(child: &mut Child, limit: Duration) -> bool {
 }
 
 pub(crate) async fn assert_in_place(observatory: &Observatory) {
-    let kept = [Deleted, Present, Present, Present, Present];
-    let gone = [Deleted, Deleted, Deleted, Expired, Expired];
-    let internal = [Deleted, Deleted, Deleted, NeverPresent, NeverPresent];
-    let stays = [
-        Present,
-        NeverPresent,
-        NeverPresent,
-        NeverPresent,
-        NeverPresent,
-    ];
-    for (name, expected) in [
-        ("preliminary_visit_image", kept),
-        ("isr_log", kept),
-        ("isr_config", kept),
-        ("difference_image", gone),
-        ("dia_source_apdb", gone),
-        ("preloaded_dia_object", internal),
-        ("mystery", stays),
-    ] {
-        assert_eq!(observatory.statuses(name).await, expected, "{name}");
+    for (name, [.., last]) in PLACES {
+        assert_eq!(observatory.statuses(name).await, last, "{name}");
     }
     let sorted = |names: &[&str]| {
         let mut ids: Vec<_> = names

@@ -12,6 +12,7 @@ mod lifecycle;
 mod listening;
 mod notifying;
 mod observatory;
+mod places;
 mod process;
 mod python;
 mod resilience;

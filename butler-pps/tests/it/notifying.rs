@@ -181,6 +181,24 @@ async fn no_interruption_loses_or_doubles_a_release() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_has_lost_its_lock_announces_nothing_twice() {
+    let observatory = Observatory::new(Databases::Postgres).await;
+    observatory.register_all().await;
+    let directory = observatory.directory().join("releases");
+    let notifier = Notifier::new(Some(lists(&directory)), Vec::new()).unwrap();
+    let now = observatory.clock.now();
+    for id in observatory.all_ids() {
+        release(&observatory, &[id]).await;
+        let announce = || observatory.state.announce(&[], now, 1_000);
+        let both = tokio::join!(announce(), announce(), announce());
+        let counts = [both.0, both.1, both.2].map(|count| count.unwrap_or(0));
+        assert_eq!(counts.iter().sum::<u64>(), 1);
+    }
+    run(&notifier, &observatory).await;
+    assert_eq!(sorted(listed(&directory)), sorted(observatory.all_ids()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_published_is_listed_in_its_hour() {
     let observatory = Observatory::new(Databases::Sqlite).await;
     let directory = observatory.directory().join("releases");

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use butler_pps::clock::Clock;
-use butler_pps::state::Status::{self, Deleted, Expired, NeverPresent, Present};
 use butler_pps::state::Step;
 use butler_tests::postgres::{PostgresServer, Shutdown, start_server};
 use butler_tests::s3::S3Server;
 
 use crate::killing::assert_in_place;
 use crate::observatory::{BUCKETS, Observatory, Plan, START};
+use crate::places::{PARTS, PLACES};
 use crate::process::Process;
 use crate::safety::{Dice, assert_safe};
 
@@ -24,32 +24,6 @@ const LIMIT: Duration = Duration::from_secs(120);
 const FACTOR: u32 = 60;
 
 const HOUR: i64 = 3_600_000;
-
-/// Hours after the observations: before the end of the embargo, after it, and after the retention.
-const PARTS: [i64; 3] = [0, 81, 81 + 31 * 24];
-
-const NEW: [Status; 5] = [
-    Present,
-    NeverPresent,
-    NeverPresent,
-    NeverPresent,
-    NeverPresent,
-];
-const KEPT: [Status; 5] = [Deleted, Present, Present, Present, Present];
-const GONE: [Status; 5] = [Deleted, Deleted, Deleted, Expired, Expired];
-const STAFF: [Status; 5] = [Deleted, Present, Present, NeverPresent, NeverPresent];
-const STAFF_GONE: [Status; 5] = [Deleted, Deleted, Deleted, NeverPresent, NeverPresent];
-
-/// Where datasets are at the end of each part.
-const PLACES: [(&str, [[Status; 5]; 3]); 7] = [
-    ("preliminary_visit_image", [NEW, KEPT, KEPT]),
-    ("difference_image", [NEW, KEPT, GONE]),
-    ("dia_source_apdb", [KEPT, KEPT, GONE]),
-    ("preloaded_dia_object", [STAFF, STAFF, STAFF_GONE]),
-    ("isr_log", [KEPT, KEPT, KEPT]),
-    ("isr_config", [KEPT, KEPT, KEPT]),
-    ("mystery", [NEW, NEW, NEW]),
-];
 
 /// The service, which is started again whenever it ends, as it would be where it is deployed.
 struct Supervised<'a> {
