@@ -1,10 +1,10 @@
-//! Writers and brokers that are killed at any time.
+//! Writers, brokers and databases that end at any time.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use butler_tests::kafka::start_broker;
-use butler_tests::postgres::TestSchema;
+use butler_tests::kafka::{bootstrap_servers, start_broker};
+use butler_tests::postgres::{Shutdown, TestSchema, start_server};
 use uuid::Uuid;
 
 use super::fixture::{Embargo, LIMIT};
@@ -110,4 +110,29 @@ async fn a_broker_that_comes_back_is_worked_with_again() {
     embargo.assert_holds(&expected).await;
     writer.terminate();
     assert!(writer.ended().await, "{}", writer.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_comes_back_is_worked_with_again() {
+    let mut database = start_server();
+    let schema = TestSchema::on(database.url());
+    let embargo = Embargo::create(Some(schema), bootstrap_servers()).await;
+    let writer = embargo.spawn();
+    let mut expected = BTreeSet::new();
+    for number in 0..8 {
+        let (message, ids) = embargo.message(number, DETECTORS);
+        expected.extend(ids);
+        send(&embargo.servers, &embargo.input(), [message]);
+        // Before it is ingested, or while it is, or afterwards.
+        tokio::time::sleep(Duration::from_millis(u64::from(number) * 120)).await;
+        let how = [Shutdown::Fast, Shutdown::Immediate][usize::from(number % 2 == 1)];
+        database.stop(how).unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        database.launch().unwrap();
+    }
+    let told = embargo.wait_for_datasets(expected.len()).await;
+    assert_eq!(told.len(), expected.len(), "datasets are told of twice");
+    embargo.assert_holds(&expected).await;
+    assert!(read_all(&embargo.servers, &embargo.dead()).await.is_empty());
+    writer.end().await;
 }
