@@ -11,11 +11,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::observability::middleware::{observe, on_panic};
-use crate::{openapi, page};
 use crate::routes::{
     client_config, collections, configs, data_ids, dataset_types, datasets, download, file, files,
     health, queries, repositories, search, web,
 };
+use crate::{openapi, page};
 
 /// Where all routes for clients are.
 pub const PREFIX: &str = "/api/butler";

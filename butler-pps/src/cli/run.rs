@@ -1,8 +1,14 @@
 //! `butler-pps run`.
 
-use clap::Args;
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
+
+use butler_server::serve::serve;
+use clap::Args;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Outcome};
@@ -12,6 +18,10 @@ use crate::scheduler;
 use crate::settings::{Options, Settings};
 use crate::state::State;
 use crate::tasks::{RegisterTask, Runner};
+use crate::web::{self, WebApp};
+
+/// How long requests may go on when the service is told to stop.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Run the publication service.
 #[derive(Debug, Args)]
@@ -39,17 +49,21 @@ impl Arguments {
         let settings = self.options.check()?;
         let stop = asked_to_stop()?;
         let state = State::open(&settings.state, settings.state_connections).await?;
-        let Some(lock) = scheduler::become_active(&state, &stop).await? else {
-            return Ok(());
-        };
-        let (runner, register) = parts(&settings, state, clock);
         if once {
-            drain(&runner.with_lock(lock).with_stop(stop), &register).await
-        } else {
-            let schedule = settings.schedule;
-            scheduler::run(&runner, register, lock, schedule, Vec::new(), stop).await?;
-            Ok(())
+            let Some(lock) = scheduler::become_active(&state, &stop).await? else {
+                return Ok(());
+            };
+            let (runner, register) = parts(&settings, state, clock);
+            return drain(&runner.with_lock(lock).with_stop(stop), &register).await;
         }
+        // It serves while another instance is active as well.
+        let web = Web::begin(&settings, &state, &clock, &stop).await?;
+        let outcome = act(&settings, state, clock, web.as_ref(), stop.clone()).await;
+        stop.cancel();
+        if let Some(web) = web {
+            web.end().await?;
+        }
+        outcome
     }
 
     fn clock(&self) -> Outcome<Clock> {
@@ -66,6 +80,70 @@ impl Arguments {
                 "--accelerate must be a positive number, not {factor}"
             ))),
         }
+    }
+}
+
+/// Runs the tasks, once no other instance does.
+async fn act(
+    settings: &Settings,
+    state: State,
+    clock: Clock,
+    web: Option<&Web>,
+    stop: CancellationToken,
+) -> Outcome {
+    let Some(lock) = scheduler::become_active(&state, &stop).await? else {
+        return Ok(());
+    };
+    if let Some(web) = web {
+        web.app.set_active(true);
+    }
+    let (runner, register) = parts(settings, state, clock);
+    let schedule = settings.schedule;
+    Ok(scheduler::run(&runner, register, lock, schedule, Vec::new(), stop).await?)
+}
+
+/// The web app, as it serves.
+struct Web {
+    app: WebApp,
+    serving: JoinHandle<io::Result<()>>,
+}
+
+impl Web {
+    /// Begins to serve it until told to stop, if there is to be one.
+    async fn begin(
+        settings: &Settings,
+        state: &State,
+        clock: &Clock,
+        stop: &CancellationToken,
+    ) -> Outcome<Option<Self>> {
+        let Some(web) = settings.web.clone() else {
+            return Ok(None);
+        };
+        let listen = web.listen;
+        let policy = settings.policy.clone();
+        let app = WebApp::new(web, state.clone(), policy, clock.clone()).await?;
+        let listener = TcpListener::bind(listen)
+            .await
+            .map_err(|error| Failure::new(format!("cannot listen on {listen}: {error}")))?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| Failure::new(format!("cannot listen on {listen}: {error}")))?;
+        tracing::info!("the web app is at http://{address}{}/", web::PREFIX);
+        let (router, stop) = (web::router(app.clone()), stop.clone());
+        let serving =
+            tokio::spawn(
+                async move { serve(listener, router, stop.cancelled_owned(), GRACE).await },
+            );
+        Ok(Some(Self { app, serving }))
+    }
+
+    /// Waits until what was being answered is.
+    async fn end(self) -> Outcome {
+        let served = self.serving.await;
+        let failed = |error: &dyn std::fmt::Display| Failure::new(format!("the web app: {error}"));
+        served
+            .map_err(|error| failed(&error))?
+            .map_err(|error| failed(&error))
     }
 }
 

@@ -12,7 +12,14 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _}
 use url::Url;
 
 /// All migrations in order: number, what it does, and the statements.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "state", include_str!("migrations/1_state.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "state", include_str!("migrations/1_state.sql")),
+    (
+        2,
+        "task totals",
+        include_str!("migrations/2_task_totals.sql"),
+    ),
+];
 
 /// Where the state database is.
 #[derive(Debug, Clone, PartialEq, Eq)]

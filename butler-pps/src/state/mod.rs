@@ -3,6 +3,8 @@
 //! On PostgreSQL, or in a SQLite file for trial. Steps of the service share nothing else.
 
 mod audit;
+mod backlog;
+mod census;
 mod database;
 mod datasets;
 mod holds;
@@ -16,6 +18,8 @@ mod unknown;
 mod visits;
 
 pub use audit::AuditEntry;
+pub use backlog::Backlog;
+pub use census::{Group, Troubles};
 pub use database::{State, StateLocation};
 pub use lock::InstanceLock;
 pub use models::{DatasetState, NewDataset, Origin, RepositoryName, Status, Times};

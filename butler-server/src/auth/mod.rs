@@ -120,6 +120,7 @@ fn open_to_all(groups: &[String]) -> bool {
 }
 
 /// A header's text, if it is there and is text.
-pub(crate) fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+#[must_use]
+pub fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }

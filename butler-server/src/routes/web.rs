@@ -42,7 +42,10 @@ pub(crate) async fn page() -> Response {
 
 /// A file that the page needs.
 pub(crate) async fn file(NameInPath(name): NameInPath) -> ApiResult<Response> {
-    let found = SHARED.iter().chain(&FILES).find(|(known, ..)| *known == name);
+    let found = SHARED
+        .iter()
+        .chain(&FILES)
+        .find(|(known, ..)| *known == name);
     let (_, media_type, content) = found.ok_or_else(|| ApiError::not_found("Not Found"))?;
     Ok(respond(media_type, content))
 }
