@@ -13,4 +13,5 @@ mod observatory;
 mod python;
 mod safety;
 mod state;
+mod web;
 mod writer;
