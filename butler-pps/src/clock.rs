@@ -7,12 +7,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use butler_core::time::civil_from_days;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Milliseconds of a day.
 const DAY: i64 = 86_400_000;
 
 /// A moment: milliseconds since 1970-01-01T00:00:00 UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+#[serde(transparent)]
 pub struct Moment(pub i64);
 
 impl Moment {

@@ -5,13 +5,15 @@
 //! Processing has made from Kafka into the embargo repository. The *publication service* takes it from
 //! there to the public: [`inputs`] tell it of datasets, [`state`] remembers how far each one is,
 //! [`policy`] says when and whether it goes on, [`tasks`] move it one step each, [`notify`] tells users
-//! what is public now, and the [`scheduler`] runs them all.
+//! what is public now, and the [`scheduler`] runs them all. People look on, and give [`commands`],
+//! through [`web`].
 //!
 //! Steps are joined by nothing but the state database. Each does something idempotent and then records
 //! that it is done, so that the process may be killed at any point.
 
 pub mod clock;
 pub mod collections;
+pub mod commands;
 pub mod events;
 pub mod inputs;
 pub mod kafka;
@@ -22,6 +24,7 @@ pub mod scheduler;
 pub mod settings;
 pub mod state;
 pub mod tasks;
+pub mod web;
 pub mod writer;
 
 mod backoff;

@@ -20,6 +20,7 @@ use crate::repositories::{Repositories, RepositoryOptions};
 use crate::scheduler::Schedule;
 use crate::state::{RepositoryName, StateLocation};
 use crate::tasks::Limits;
+use crate::web::{WebOptions, WebSettings};
 
 /// What is wrong with the settings, in one line.
 #[derive(Debug, thiserror::Error)]
@@ -158,6 +159,11 @@ pub struct Options {
     /// Connections to the state database [default: 10].
     #[arg(long, env = "PROMPTPUB_STATE_CONNECTIONS", value_name = "N")]
     pub state_connections: Option<u32>,
+
+    /// The web app.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub web: WebOptions,
 }
 
 /// The settings, checked.
@@ -187,6 +193,8 @@ pub struct Settings {
     pub schedule: Schedule,
     /// For how long files are left alone that were being deleted when the service was killed.
     pub trash_claim: Duration,
+    /// The web app, if there is to be one.
+    pub web: Option<WebSettings>,
 }
 
 impl Settings {
@@ -319,6 +327,7 @@ impl Options {
                 interval: Duration::from_secs(options.interval_seconds.unwrap_or(60).max(1)),
             },
             trash_claim: Duration::from_secs(options.trash_claim_seconds.unwrap_or(300).max(1)),
+            web: options.web.check()?,
         })
     }
 }

@@ -15,6 +15,7 @@ pub mod file_urls;
 pub mod limits;
 pub mod observability;
 pub mod openapi;
+pub mod page;
 pub mod repositories;
 pub mod router;
 mod routes;

@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use axum::response::{Html, Response};
+use axum::response::Response;
 use butler_core::dimensions::SerializedDataCoordinate;
 use butler_core::error::Error;
 use butler_core::wire::QueryErrorResult;
@@ -224,9 +224,4 @@ static TEXT: LazyLock<Result<Bytes, String>> = LazyLock::new(|| {
 pub(crate) async fn document() -> ApiResult<Response> {
     let text = TEXT.clone().map_err(Error::Internal)?;
     Ok(json_body(text))
-}
-
-/// A page to read it, which needs nothing but the document.
-pub(crate) async fn page() -> Html<&'static str> {
-    Html(include_str!("openapi.html"))
 }

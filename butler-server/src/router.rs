@@ -11,11 +11,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::observability::middleware::{observe, on_panic};
-use crate::openapi;
 use crate::routes::{
     client_config, collections, configs, data_ids, dataset_types, datasets, download, file, files,
     health, queries, repositories, search, web,
 };
+use crate::{openapi, page};
 
 /// Where all routes for clients are.
 pub const PREFIX: &str = "/api/butler";
@@ -54,7 +54,7 @@ pub fn router(app: App) -> Router {
         .nest(&format!("{PREFIX}/repo/{{repository}}"), repository)
         .route(&format!("{CONFIGS}/{{*path}}"), get(configs::get))
         .route(&format!("{PREFIX}/openapi.json"), get(openapi::document))
-        .route(&format!("{PREFIX}/docs"), get(openapi::page))
+        .route(&format!("{PREFIX}/docs"), get(page::openapi))
         .route(&format!("{PREFIX}/repositories"), get(repositories::list))
         .route(PREFIX, get(web::page))
         .route(&format!("{PREFIX}/"), get(web::page))

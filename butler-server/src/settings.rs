@@ -4,6 +4,8 @@
 // The texts of options are the command's help as well, where marks would be in the way.
 #![allow(rustdoc::bare_urls, rustdoc::invalid_html_tags)]
 
+mod authentication;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ use clap::{Parser, ValueEnum};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
+
+pub use authentication::{Authentication, AuthenticationOptions, JwtKeys, JwtSettings};
 
 /// The most seconds that a statement may have: about as many as PostgreSQL can count.
 const LONGEST_STATEMENT: u64 = 2_000_000;
@@ -272,41 +276,6 @@ pub enum LogFormat {
     Text,
 }
 
-/// Who says which user a request is from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Authentication {
-    /// Nobody: everybody may do everything.
-    Disabled,
-    /// The headers that Gafaelfawr sets, which is asked for groups here.
-    Gafaelfawr(Url),
-    /// A bearer token that the server verifies.
-    Jwt(JwtSettings),
-}
-
-/// How bearer tokens are verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JwtSettings {
-    /// Where the keys are.
-    pub keys: JwtKeys,
-    /// The issuer that tokens must have.
-    pub issuer: Option<String>,
-    /// The audience that tokens must have.
-    pub audience: Option<String>,
-    /// The claim with the user's name.
-    pub user_claim: String,
-    /// The claim with the user's groups.
-    pub groups_claim: String,
-}
-
-/// Where the keys are that tokens are verified with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum JwtKeys {
-    /// A set of keys that is fetched.
-    Url(Url),
-    /// A file.
-    File(PathBuf),
-}
-
 /// Checked settings; see [`Options`] for what they mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -371,7 +340,9 @@ impl Options {
             Some(file) => self.over_file(&file)?,
             None => self,
         };
-        let authentication = options.authentication_settings()?;
+        let authentication = options
+            .authentication_options()
+            .check("DAF_BUTLER_SERVER")?;
         let repositories = options.repositories.unwrap_or_default().0;
         if repositories.is_empty() {
             return Err(SettingsError(
@@ -457,40 +428,16 @@ impl Options {
         })
     }
 
-    fn authentication_settings(&self) -> Result<Authentication, SettingsError> {
-        let keys = match (&self.jwt_jwks_url, &self.jwt_key_file) {
-            (Some(_), Some(_)) => {
-                return Err(SettingsError(
-                    "jwt_jwks_url and jwt_key_file exclude each other".to_owned(),
-                ));
-            }
-            (Some(url), None) => Some(JwtKeys::Url(http_url("jwt_jwks_url", url)?)),
-            (None, Some(file)) => Some(JwtKeys::File(file.clone())),
-            (None, None) => None,
-        };
-        let claim = |name: &Option<String>, default: &str| {
-            name.clone().unwrap_or_else(|| default.to_owned())
-        };
-        match (self.gafaelfawr_url.as_deref(), keys) {
-            (Some("DISABLED"), None) => Ok(Authentication::Disabled),
-            (Some(url), None) => {
-                http_url("gafaelfawr_url (if not DISABLED)", url).map(Authentication::Gafaelfawr)
-            }
-            (None, Some(keys)) => Ok(Authentication::Jwt(JwtSettings {
-                keys,
-                issuer: self.jwt_issuer.clone(),
-                audience: self.jwt_audience.clone(),
-                user_claim: claim(&self.jwt_user_claim, "sub"),
-                groups_claim: claim(&self.jwt_groups_claim, "groups"),
-            })),
-            (Some(_), Some(_)) => Err(SettingsError(
-                "gafaelfawr_url and the jwt settings exclude each other".to_owned(),
-            )),
-            (None, None) => Err(SettingsError(
-                "nothing says how users are known: set DAF_BUTLER_SERVER_GAFAELFAWR_URL (or \
-                 --gafaelfawr-url) to a URL or to DISABLED, or --jwt-jwks-url or --jwt-key-file"
-                    .to_owned(),
-            )),
+    /// The part of them that says how users are known.
+    fn authentication_options(&self) -> AuthenticationOptions {
+        AuthenticationOptions {
+            gafaelfawr_url: self.gafaelfawr_url.clone(),
+            jwt_jwks_url: self.jwt_jwks_url.clone(),
+            jwt_key_file: self.jwt_key_file.clone(),
+            jwt_issuer: self.jwt_issuer.clone(),
+            jwt_audience: self.jwt_audience.clone(),
+            jwt_user_claim: self.jwt_user_claim.clone(),
+            jwt_groups_claim: self.jwt_groups_claim.clone(),
         }
     }
 }

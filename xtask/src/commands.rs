@@ -151,16 +151,17 @@ pub(crate) fn env(command: &[String]) -> Result<(), String> {
     process::run(services.offer(&mut command))
 }
 
-/// Writes the document of the protocol: the test that compares it does so when told.
+/// Writes the documents of the server's protocol and of the publication service's API: the tests that compare them do so
+/// when told.
 pub(crate) fn openapi() -> Result<(), String> {
     phase("openapi", || {
         process::run(
             workspace::cargo()
-                .args(["test", "--quiet", "--package", "butler-server"])
+                .args(["test", "--quiet", "-p", "butler-server", "-p", "butler-pps"])
                 .args(["--test", "it", "the_document_that_is_checked_in"])
                 .env("BUTLER_UPDATE_OPENAPI", "1"),
         )?;
-        Ok(((), "openapi/butler-server.json".to_owned()))
+        Ok(((), "openapi/butler-server.json, butler-pps.json".to_owned()))
     })
 }
 

@@ -55,7 +55,7 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
-    /// Write `openapi/butler-server.json` anew from the server's code.
+    /// Write the documents in `openapi` anew from the services' code.
     Openapi,
     /// Run the README's commands in an empty home directory.
     Readme,

@@ -1,9 +1,15 @@
 //! `butler-pps run`.
 
-use butler_direct::resource::Resources;
-use clap::Args;
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
+
+use butler_direct::resource::{ResourcePath, Resources};
+use butler_server::serve::serve;
+use clap::Args;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Outcome};
@@ -15,6 +21,10 @@ use crate::scheduler;
 use crate::settings::{Options, Settings};
 use crate::state::State;
 use crate::tasks::{RegisterTask, Runner};
+use crate::web::{self, WebApp};
+
+/// How long requests may go on when the service is told to stop.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Run the publication service.
 #[derive(Debug, Args)]
@@ -42,33 +52,22 @@ impl Arguments {
         let settings = self.options.check()?;
         let stop = asked_to_stop()?;
         let state = State::open(&settings.state, settings.state_connections).await?;
-        let Some(lock) = scheduler::become_active(&state, &stop).await? else {
-            return Ok(());
-        };
-        let (runner, registrar) = parts(&settings, state, clock);
-        let notifier = Notifier::new(settings.lists, settings.webhooks)?;
-        let runner = runner.with_notifier(notifier);
-        let directory = settings
-            .directory
-            .map(|directory| (Resources::default(), directory));
-        let register = RegisterTask::new(registrar.clone(), directory.clone());
         if once {
-            drain(&runner.with_lock(lock).with_stop(stop), &register).await
-        } else {
-            let schedule = settings.schedule;
-            let heard = settings.kafka.zip(directory);
-            let companions = heard.into_iter().map(|(input, (resources, directory))| {
-                let listener = BatchRegistrar {
-                    registrar: registrar.clone(),
-                    resources,
-                    directory,
-                };
-                listener.companion(input)
-            });
-            let companions = companions.collect();
-            scheduler::run(&runner, register, lock, schedule, companions, stop).await?;
-            Ok(())
+            let Some(lock) = scheduler::become_active(&state, &stop).await? else {
+                return Ok(());
+            };
+            let parts = Parts::new(settings, state, clock)?;
+            let runner = parts.runner.with_lock(lock).with_stop(stop);
+            return drain(&runner, &parts.register).await;
         }
+        // It serves while another instance is active as well.
+        let web = Web::begin(&settings, &state, &clock, &stop).await?;
+        let outcome = act(settings, state, clock, web.as_ref(), stop.clone()).await;
+        stop.cancel();
+        if let Some(web) = web {
+            web.end().await?;
+        }
+        outcome
     }
 
     fn clock(&self) -> Outcome<Clock> {
@@ -88,17 +87,112 @@ impl Arguments {
     }
 }
 
-fn parts(settings: &Settings, state: State, clock: Clock) -> (Runner, Registrar) {
-    let repositories = Arc::new(settings.repositories());
-    let runner = Runner::new(
-        state.clone(),
-        Arc::clone(&repositories),
-        settings.policy.clone(),
-        clock.clone(),
-        settings.limits,
-        settings.raws.clone(),
-    );
-    (runner, Registrar::new(state, repositories, clock))
+/// Runs the tasks, once no other instance does.
+async fn act(
+    mut settings: Settings,
+    state: State,
+    clock: Clock,
+    web: Option<&Web>,
+    stop: CancellationToken,
+) -> Outcome {
+    let Some(lock) = scheduler::become_active(&state, &stop).await? else {
+        return Ok(());
+    };
+    if let Some(web) = web {
+        web.app.set_active(true);
+    }
+    let (schedule, input) = (settings.schedule, settings.kafka.take());
+    let parts = Parts::new(settings, state, clock)?;
+    let heard = input.zip(parts.directory);
+    let companions = heard.into_iter().map(|(input, (resources, directory))| {
+        let listener = BatchRegistrar {
+            registrar: parts.registrar.clone(),
+            resources,
+            directory,
+        };
+        listener.companion(input)
+    });
+    let companions = companions.collect();
+    let (runner, register) = (&parts.runner, parts.register);
+    Ok(scheduler::run(runner, register, lock, schedule, companions, stop).await?)
+}
+
+/// The web app, as it serves.
+struct Web {
+    app: WebApp,
+    serving: JoinHandle<io::Result<()>>,
+}
+
+impl Web {
+    /// Begins to serve it until told to stop, if there is to be one.
+    async fn begin(
+        settings: &Settings,
+        state: &State,
+        clock: &Clock,
+        stop: &CancellationToken,
+    ) -> Outcome<Option<Self>> {
+        let Some(web) = settings.web.clone() else {
+            return Ok(None);
+        };
+        let listen = web.listen;
+        let policy = settings.policy.clone();
+        let app = WebApp::new(web, state.clone(), policy, clock.clone()).await?;
+        let listener = TcpListener::bind(listen)
+            .await
+            .map_err(|error| Failure::new(format!("cannot listen on {listen}: {error}")))?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| Failure::new(format!("cannot listen on {listen}: {error}")))?;
+        tracing::info!("the web app is at http://{address}{}/", web::PREFIX);
+        let (router, stop) = (web::router(app.clone()), stop.clone());
+        let serving =
+            tokio::spawn(
+                async move { serve(listener, router, stop.cancelled_owned(), GRACE).await },
+            );
+        Ok(Some(Self { app, serving }))
+    }
+
+    /// Waits until what was being answered is.
+    async fn end(self) -> Outcome {
+        let served = self.serving.await;
+        let failed = |error: &dyn std::fmt::Display| Failure::new(format!("the web app: {error}"));
+        served
+            .map_err(|error| failed(&error))?
+            .map_err(|error| failed(&error))
+    }
+}
+
+/// What runs the tasks, and what tells them of datasets.
+struct Parts {
+    runner: Runner,
+    register: RegisterTask,
+    registrar: Registrar,
+    /// Where batch files and lists are.
+    directory: Option<(Resources, ResourcePath)>,
+}
+
+impl Parts {
+    fn new(settings: Settings, state: State, clock: Clock) -> Outcome<Self> {
+        let repositories = Arc::new(settings.repositories());
+        let runner = Runner::new(
+            state.clone(),
+            Arc::clone(&repositories),
+            settings.policy,
+            clock.clone(),
+            settings.limits,
+            settings.raws,
+        );
+        let notifier = Notifier::new(settings.lists, settings.webhooks)?;
+        let registrar = Registrar::new(state, repositories, clock);
+        let directory = settings.directory;
+        let directory = directory.map(|directory| (Resources::default(), directory));
+        Ok(Self {
+            runner: runner.with_notifier(notifier),
+            register: RegisterTask::new(registrar.clone(), directory.clone()),
+            registrar,
+            directory,
+        })
+    }
 }
 
 /// All steps, one after another, until none has anything to do.

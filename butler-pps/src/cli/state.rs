@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
+use super::Outcome;
 use super::failure::print;
-use super::{Failure, Outcome};
 use crate::clock::Clock;
+use crate::commands::Command as Ordered;
 use crate::settings::StateOptions;
-use crate::state::{AuditEntry, RepositoryName, State, Status, Step};
+use crate::state::{RepositoryName, State, Status, Step};
 
 /// Look at the state of publication, and command it.
 #[derive(Debug, Subcommand)]
@@ -88,6 +89,14 @@ impl Place {
     async fn open(&self) -> Outcome<State> {
         Ok(State::open(&self.state.location()?, 2).await?)
     }
+
+    async fn command(&self, command: Ordered) -> Outcome {
+        let state = self.open().await?;
+        let who = std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned());
+        let who = format!("{who} (command line)");
+        let entry = command.execute(&state, &who, Clock::system().now()).await?;
+        print(&format!("{}\n", entry.outcome))
+    }
 }
 
 impl Command {
@@ -99,91 +108,44 @@ impl Command {
             Self::Pause {
                 place,
                 task,
-                resume,
+                resume: false,
+            } => place.command(Ordered::Pause { task }).await,
+            Self::Pause { place, task, .. } => place.command(Ordered::Resume { task }).await,
+            Self::Retry { place, ids } => place.command(Ordered::Retry { ids }).await,
+            Self::HoldVisit {
+                place,
+                instrument,
+                visit,
+                release: false,
             } => {
-                let step = Step::from_name(&task).ok_or_else(|| {
-                    let names = Step::ALL.map(Step::name).join(", ");
-                    Failure::new(format!("'{task}' is no task; tasks are {names}"))
-                })?;
-                let state = place.open().await?;
-                state.pause_task(step.name(), !resume).await?;
-                let action = if resume { "resume" } else { "pause" };
-                note(&state, action, &task, "done").await
-            }
-            Self::Retry { place, ids } => {
-                let state = place.open().await?;
-                let some = (!ids.is_empty()).then_some(&ids[..]);
-                let count = state.retry(some).await?;
-                changed(&state, "retry", &subject(&ids), count).await
+                place
+                    .command(Ordered::HoldVisit { instrument, visit })
+                    .await
             }
             Self::HoldVisit {
                 place,
                 instrument,
                 visit,
-                release,
+                ..
             } => {
-                let state = place.open().await?;
-                let count = state.hold_visit(&instrument, visit, !release).await?;
-                let action = if release {
-                    "release visit"
-                } else {
-                    "hold visit"
-                };
-                changed(&state, action, &format!("{instrument} {visit}"), count).await
+                let command = Ordered::ReleaseVisit { instrument, visit };
+                place.command(command).await
             }
             Self::HoldType {
                 place,
-                name,
-                release,
-            } => {
-                let state = place.open().await?;
-                state.hold_dataset_type(&name, !release).await?;
-                let action = if release { "release type" } else { "hold type" };
-                note(&state, action, &name, "done").await
-            }
+                name: dataset_type,
+                release: false,
+            } => place.command(Ordered::HoldType { dataset_type }).await,
+            Self::HoldType {
+                place,
+                name: dataset_type,
+                ..
+            } => place.command(Ordered::ReleaseType { dataset_type }).await,
             Self::Webhooks(place) => print(&webhooks(&place.open().await?).await?),
-            Self::Resend { place, webhook } => {
-                let state = place.open().await?;
-                let now = Clock::system().now();
-                let count = state.resend(webhook.as_deref(), now).await?;
-                let outcome = format!("{count} deliveries");
-                let subject = webhook.as_deref().unwrap_or("all");
-                note(&state, "resend", subject, &outcome).await?;
-                print(&format!("{outcome}\n"))
-            }
-            Self::ForceExpire { place, ids } => {
-                let state = place.open().await?;
-                let count = state.force_expire(&ids).await?;
-                changed(&state, "force expire", &subject(&ids), count).await
-            }
+            Self::Resend { place, webhook } => place.command(Ordered::Resend { webhook }).await,
+            Self::ForceExpire { place, ids } => place.command(Ordered::ForceExpire { ids }).await,
         }
     }
-}
-
-fn subject(ids: &[Uuid]) -> String {
-    match ids {
-        [] => "all".to_owned(),
-        [id] => id.to_string(),
-        [id, rest @ ..] => format!("{id} and {} more", rest.len()),
-    }
-}
-
-async fn changed(state: &State, action: &str, subject: &str, count: u64) -> Outcome {
-    let outcome = format!("{count} datasets");
-    note(state, action, subject, &outcome).await?;
-    print(&format!("{outcome}\n"))
-}
-
-async fn note(state: &State, action: &str, subject: &str, outcome: &str) -> Outcome {
-    let who = std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned());
-    let entry = AuditEntry {
-        time: Clock::system().now(),
-        who: format!("{who} (command line)"),
-        action: action.to_owned(),
-        subject: subject.to_owned(),
-        outcome: outcome.to_owned(),
-    };
-    Ok(state.add_audit(&entry).await?)
 }
 
 async fn counts(state: &State) -> Outcome<String> {

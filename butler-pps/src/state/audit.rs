@@ -22,14 +22,14 @@ pub struct AuditEntry {
 }
 
 impl State {
-    /// Notes a command.
+    /// Notes a command. Gives the number of the note.
     ///
     /// # Errors
     /// Any database error.
-    pub async fn add_audit(&self, entry: &AuditEntry) -> Result<()> {
+    pub async fn add_audit(&self, entry: &AuditEntry) -> Result<i64> {
         let holes: Vec<String> = (1..=5).map(|index| self.hole(index)).collect();
         let sql = format!(
-            "INSERT INTO {} (time, who, action, subject, outcome) VALUES ({})",
+            "INSERT INTO {} (time, who, action, subject, outcome) VALUES ({}) RETURNING id",
             self.table("audit_log"),
             holes.join(", ")
         );
@@ -40,6 +40,25 @@ impl State {
             Param::from(entry.subject.as_str()),
             Param::from(entry.outcome.as_str()),
         ];
+        let mut session = self.begin().await?;
+        let rows = session.fetch_all(&sql, &params).await?;
+        let id = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        session.commit().await?;
+        Ok(id)
+    }
+
+    /// Notes what came of a command that was noted before.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn set_audit_outcome(&self, id: i64, outcome: &str) -> Result<()> {
+        let sql = format!(
+            "UPDATE {} SET outcome = {} WHERE id = {}",
+            self.table("audit_log"),
+            self.hole(1),
+            self.hole(2)
+        );
+        let params = [Param::from(outcome), Param::Int(id)];
         self.command(&sql, &params).await?;
         Ok(())
     }
@@ -49,12 +68,31 @@ impl State {
     /// # Errors
     /// Any database error.
     pub async fn audit_log(&self, limit: u32) -> Result<Vec<AuditEntry>> {
+        self.audit_log_about("", limit, 0).await
+    }
+
+    /// Commands whose subject has a text in it, the latest first, without the first `offset` of them.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn audit_log_about(
+        &self,
+        text: &str,
+        limit: u32,
+        offset: u32,
+    ) -> Result<Vec<AuditEntry>> {
+        let pattern = text
+            .replace('\\', "\\\\")
+            .replace('%', "\\%")
+            .replace('_', "\\_");
         let sql = format!(
-            "SELECT time, who, action, subject, outcome FROM {} ORDER BY time DESC, id DESC
-              LIMIT {limit}",
-            self.table("audit_log")
+            "SELECT time, who, action, subject, outcome FROM {} WHERE subject LIKE {} ESCAPE '\\'
+              ORDER BY time DESC, id DESC LIMIT {limit} OFFSET {offset}",
+            self.table("audit_log"),
+            self.hole(1)
         );
-        let rows = self.read().await?.fetch_all(&sql, &[]).await?;
+        let params = [Param::from(format!("%{pattern}%"))];
+        let rows = self.read().await?.fetch_all(&sql, &params).await?;
         rows.iter()
             .map(|row| {
                 Ok(AuditEntry {

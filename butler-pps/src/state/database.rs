@@ -14,6 +14,11 @@ use url::Url;
 /// All migrations in order: number, what it does, and the statements.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "state", include_str!("migrations/1_state.sql")),
+    (
+        2,
+        "task totals",
+        include_str!("migrations/2_task_totals.sql"),
+    ),
     (3, "releases", include_str!("migrations/3_releases.sql")),
 ];
 

@@ -19,6 +19,10 @@ const COLUMNS: &str = "id, origin, dataset_type, instrument, visit,
     prompt_prep_deleted_time, repo_main_deleted_time,
     held, forced, problem, problem_step, attempts, retry_time";
 
+/// Datasets that are missing somewhere, as the index of such datasets has it.
+pub(super) const MISSING: &str = "embargo_status = 2 OR prompt_prep_status = 2
+    OR repo_main_status = 2 OR google_int_status = 2 OR google_prod_status = 2";
+
 /// IDs in one statement.
 const BATCH: usize = 20_000;
 
@@ -154,8 +158,7 @@ impl State {
     /// Any database error.
     pub async fn missing(&self, limit: u32) -> Result<Vec<DatasetState>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM {} WHERE (embargo_status = 2 OR prompt_prep_status = 2
-                OR repo_main_status = 2 OR google_int_status = 2 OR google_prod_status = 2)
+            "SELECT {COLUMNS} FROM {} WHERE ({MISSING})
               ORDER BY registered_time LIMIT {limit}",
             self.table("dataset")
         );
@@ -180,25 +183,21 @@ impl State {
         rows.iter().map(read).collect()
     }
 
-    /// How many datasets of each type have each combination of statuses. This reads the whole table.
+    /// As [`with_problems`](Self::with_problems), without those that are missing somewhere.
     ///
     /// # Errors
     /// Any database error.
-    pub async fn counts(&self) -> Result<Vec<(String, [Status; 5], i64)>> {
+    pub async fn stuck(&self, limit: u32) -> Result<Vec<DatasetState>> {
         let sql = format!(
-            "SELECT dataset_type, embargo_status, prompt_prep_status, repo_main_status,
-                    google_int_status, google_prod_status, count(*)
-               FROM {} GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6",
+            "SELECT {COLUMNS} FROM {} WHERE problem IS NOT NULL AND NOT ({MISSING})
+              ORDER BY problem_step, retry_time LIMIT {limit}",
             self.table("dataset")
         );
-        let rows = self.read().await?.fetch_all(&sql, &[]).await?;
-        rows.iter()
-            .map(|row| Ok((row.text(0)?.to_owned(), statuses(row, 1)?, row.int(6)?)))
-            .collect()
+        self.rows(&sql, &[]).await
     }
 }
 
-fn statuses(row: &Row, first: usize) -> Result<[Status; 5]> {
+pub(super) fn statuses(row: &Row, first: usize) -> Result<[Status; 5]> {
     let mut statuses = [Status::NeverPresent; 5];
     for (place, status) in statuses.iter_mut().enumerate() {
         *status = Status::from_number(row.int(first + place)?)?;

@@ -3,6 +3,8 @@
 //! On PostgreSQL, or in a SQLite file for trial. Steps of the service share nothing else.
 
 mod audit;
+mod backlog;
+mod census;
 mod database;
 mod datasets;
 mod deliveries;
@@ -18,6 +20,8 @@ mod unknown;
 mod visits;
 
 pub use audit::AuditEntry;
+pub use backlog::Backlog;
+pub use census::{Group, Troubles};
 pub use database::{State, StateLocation};
 pub use deliveries::{Delivery, DeliveryCounts};
 pub use lock::InstanceLock;

@@ -12,6 +12,10 @@ use super::step::{Clause, Step};
 use crate::clock::Moment;
 use crate::policy::Policy;
 
+/// What is to expire by force and is not yet gone everywhere, as the index of such datasets has it.
+pub(super) const FORCED: &str =
+    "d.forced = 1 AND NOT (d.prompt_prep_status = 3 AND d.repo_main_status IN (0, 3))";
+
 impl State {
     /// The types of all datasets that are known, and whether each is held back.
     ///
@@ -122,8 +126,7 @@ impl State {
     async fn forced(&self, condition: &str, now: Moment, limit: usize) -> Result<Vec<Uuid>> {
         let sql = format!(
             "SELECT d.id FROM {} AS d
-              WHERE d.forced = 1 AND NOT (d.prompt_prep_status = 3 AND d.repo_main_status IN (0, 3))
-                AND {condition} AND d.retry_time <= {} LIMIT {limit}",
+              WHERE {FORCED} AND {condition} AND d.retry_time <= {} LIMIT {limit}",
             self.table("dataset"),
             self.hole(1)
         );

@@ -10,7 +10,7 @@ use crate::clock::Moment;
 const HOUR: i64 = 3_600_000;
 
 /// A task.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskState {
     /// The name of its step.
     pub name: String,
@@ -32,6 +32,16 @@ pub struct TaskState {
     pub error: Option<String>,
     /// When it did.
     pub error_time: Option<Moment>,
+    /// How many runs there have been.
+    pub runs: i64,
+    /// How many of them failed.
+    pub failed_runs: i64,
+    /// How many datasets went through the step in all.
+    pub total_done: i64,
+    /// How many times a dataset could not.
+    pub total_failed: i64,
+    /// When the last run ended that went well.
+    pub succeeded: Option<Moment>,
 }
 
 /// What a run did.
@@ -59,7 +69,7 @@ pub struct TaskHour {
 }
 
 const COLUMNS: &str = "name, paused, requested_time, started_time, finished_time, next_time, done,
-    failed, error, error_time";
+    failed, error, error_time, runs, failed_runs, total_done, total_failed, success_time";
 
 impl State {
     /// A task; as if it had never run if nothing is known of it.
@@ -81,15 +91,7 @@ impl State {
             Some(row) => read(&row),
             None => Ok(TaskState {
                 name: name.to_owned(),
-                paused: false,
-                requested: None,
-                started: None,
-                finished: None,
-                next: None,
-                done: 0,
-                failed: 0,
-                error: None,
-                error_time: None,
+                ..TaskState::default()
             }),
         }
     }
@@ -146,7 +148,27 @@ impl State {
             values.push(("error", Param::from(error.as_str())));
             values.push(("error_time", Param::Int(now.0)));
         }
+        if report.error.is_none() {
+            values.push(("success_time", Param::Int(now.0)));
+        }
         self.set_task(name, &values).await?;
+        let sql = format!(
+            "UPDATE {} SET runs = runs + 1, failed_runs = failed_runs + {},
+                    total_done = total_done + {}, total_failed = total_failed + {}
+              WHERE name = {}",
+            self.table("task"),
+            self.hole(1),
+            self.hole(2),
+            self.hole(3),
+            self.hole(4)
+        );
+        let params = [
+            count(u64::from(report.error.is_some())),
+            count(report.done),
+            count(report.failed),
+            Param::from(name),
+        ];
+        self.command(&sql, &params).await?;
         if report.done == 0 && report.failed == 0 {
             return Ok(());
         }
@@ -234,5 +256,10 @@ fn read(row: &Row) -> Result<TaskState> {
         failed: row.int(7)?,
         error: row.opt_text(8)?.map(str::to_owned),
         error_time: time(9)?,
+        runs: row.int(10)?,
+        failed_runs: row.int(11)?,
+        total_done: row.int(12)?,
+        total_failed: row.int(13)?,
+        succeeded: time(14)?,
     })
 }

@@ -110,17 +110,33 @@ impl State {
     /// Any database error.
     pub async fn unknown(&self, now: Moment, all: bool, limit: u32) -> Result<Vec<UnknownDataset>> {
         let until = if all { i64::MAX } else { now.0 };
+        let condition = format!("retry_time <= {}", self.hole(1));
+        self.unknown_where(&condition, Param::Int(until), limit)
+            .await
+    }
+
+    /// The dataset with this ID, if it is among those that are not to be found.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn unknown_dataset(&self, id: Uuid) -> Result<Option<UnknownDataset>> {
+        let condition = format!("id = {}", self.hole(1));
+        let found = self.unknown_where(&condition, Param::Uuid(id), 1).await?;
+        Ok(found.into_iter().next())
+    }
+
+    async fn unknown_where(
+        &self,
+        condition: &str,
+        param: Param,
+        limit: u32,
+    ) -> Result<Vec<UnknownDataset>> {
         let sql = format!(
-            "SELECT id, origin, error, first_time FROM {} WHERE retry_time <= {}
+            "SELECT id, origin, error, first_time FROM {} WHERE {condition}
               ORDER BY retry_time LIMIT {limit}",
-            self.table("unknown_dataset"),
-            self.hole(1)
+            self.table("unknown_dataset")
         );
-        let rows = self
-            .read()
-            .await?
-            .fetch_all(&sql, &[Param::Int(until)])
-            .await?;
+        let rows = self.read().await?.fetch_all(&sql, &[param]).await?;
         rows.iter()
             .map(|row| {
                 Ok(UnknownDataset {
@@ -162,17 +178,27 @@ impl State {
     /// # Errors
     /// Any database error.
     pub async fn input_files(&self, uris: &[String]) -> Result<Vec<InputFile>> {
-        let sql = format!(
-            "SELECT uri, read_time, datasets, error FROM {} WHERE {}",
-            self.table("input_file"),
-            self.database().in_array("uri", 1)
-        );
+        let condition = self.database().in_array("uri", 1);
         let uris = uris.iter().map(|uri| uri.as_str().into()).collect();
-        let rows = self
-            .read()
-            .await?
-            .fetch_all(&sql, &[Param::Texts(uris)])
-            .await?;
+        self.input_files_where(&condition, &[Param::Texts(uris)])
+            .await
+    }
+
+    /// Files that could not be used, at most `limit`, those first that were read last.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn failed_input_files(&self, limit: u32) -> Result<Vec<InputFile>> {
+        let condition = format!("error IS NOT NULL ORDER BY read_time DESC LIMIT {limit}");
+        self.input_files_where(&condition, &[]).await
+    }
+
+    async fn input_files_where(&self, condition: &str, params: &[Param]) -> Result<Vec<InputFile>> {
+        let sql = format!(
+            "SELECT uri, read_time, datasets, error FROM {} WHERE {condition}",
+            self.table("input_file")
+        );
+        let rows = self.read().await?.fetch_all(&sql, params).await?;
         rows.iter()
             .map(|row| {
                 Ok(InputFile {

@@ -106,4 +106,40 @@ impl State {
         })
         .transpose()
     }
+
+    /// The visits of all instruments that have a number.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn visits_numbered(&self, visit: i64) -> Result<Vec<VisitState>> {
+        let condition = format!("visit = {}", self.hole(1));
+        self.visits_where(&condition, &[Param::Int(visit)]).await
+    }
+
+    /// The visits that are held back.
+    ///
+    /// # Errors
+    /// Any database error.
+    pub async fn visits_held_back(&self) -> Result<Vec<VisitState>> {
+        self.visits_where("held = 1", &[]).await
+    }
+
+    async fn visits_where(&self, condition: &str, params: &[Param]) -> Result<Vec<VisitState>> {
+        let sql = format!(
+            "SELECT instrument, visit, end_time, held FROM {} WHERE {condition}
+              ORDER BY instrument, visit",
+            self.table("visit")
+        );
+        let rows = self.read().await?.fetch_all(&sql, params).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(VisitState {
+                    instrument: row.text(0)?.to_owned(),
+                    visit: row.int(1)?,
+                    end: row.opt_int(2)?.map(Moment),
+                    held: row.int(3)? != 0,
+                })
+            })
+            .collect()
+    }
 }

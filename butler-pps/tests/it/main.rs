@@ -19,4 +19,5 @@ mod resilience;
 mod safety;
 mod simulating;
 mod state;
+mod web;
 mod writer;

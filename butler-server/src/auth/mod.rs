@@ -4,6 +4,8 @@ mod gafaelfawr;
 mod groups;
 mod jwt;
 
+use std::time::Duration;
+
 use http::HeaderMap;
 
 use crate::error::{ApiError, ApiResult};
@@ -41,11 +43,17 @@ impl Authenticator {
     /// # Errors
     /// The keys for tokens cannot be had.
     pub async fn new(settings: &Settings) -> butler_core::Result<Self> {
-        Ok(match &settings.authentication {
+        Self::of(&settings.authentication, settings.group_cache).await
+    }
+
+    /// One of this kind, which remembers the groups of users for a while.
+    ///
+    /// # Errors
+    /// The keys for tokens cannot be had.
+    pub async fn of(kind: &Authentication, group_cache: Duration) -> butler_core::Result<Self> {
+        Ok(match kind {
             Authentication::Disabled => Self::Disabled,
-            Authentication::Gafaelfawr(url) => {
-                Self::Gafaelfawr(Gafaelfawr::new(url, settings.group_cache)?)
-            }
+            Authentication::Gafaelfawr(url) => Self::Gafaelfawr(Gafaelfawr::new(url, group_cache)?),
             Authentication::Jwt(jwt) => Self::Jwt(JwtVerifier::new(jwt).await?),
         })
     }
@@ -112,6 +120,7 @@ fn open_to_all(groups: &[String]) -> bool {
 }
 
 /// A header's text, if it is there and is text.
-pub(crate) fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+#[must_use]
+pub fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }

@@ -5,30 +5,19 @@
 //! [`repositories`]: super::repositories
 //! [`search`]: super::search
 
-use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, header};
+use axum::response::Response;
+use http::HeaderMap;
 
 use crate::auth::text;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::NameInPath;
+use crate::page::{HTML, PageFile, SCRIPT, SHARED, STYLE, respond};
 
-/// Nothing from elsewhere, nothing inline, nothing around it.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-                      connect-src 'self'; base-uri 'none'; form-action 'none'; \
-                      frame-ancestors 'none'";
-
-const HTML: &str = "text/html; charset=utf-8";
-const STYLE: &str = "text/css; charset=utf-8";
-const SCRIPT: &str = "text/javascript; charset=utf-8";
-const PICTURE: &str = "image/svg+xml";
-
-/// The files below `/api/butler/web`: name, type and content.
-const FILES: [(&str, &str, &str); 9] = [
+/// The files below `/api/butler/web`, besides those that all pages need.
+const FILES: [PageFile; 7] = [
     ("style.css", STYLE, include_str!("../web/style.css")),
-    ("icon.svg", PICTURE, include_str!("../web/icon.svg")),
     ("main.js", SCRIPT, include_str!("../web/main.js")),
     ("api.js", SCRIPT, include_str!("../web/api.js")),
-    ("dom.js", SCRIPT, include_str!("../web/dom.js")),
     ("tree.js", SCRIPT, include_str!("../web/tree.js")),
     ("results.js", SCRIPT, include_str!("../web/results.js")),
     ("sky.js", SCRIPT, include_str!("../web/sky.js")),
@@ -53,22 +42,12 @@ pub(crate) async fn page() -> Response {
 
 /// A file that the page needs.
 pub(crate) async fn file(NameInPath(name): NameInPath) -> ApiResult<Response> {
-    let found = FILES.iter().find(|(known, ..)| *known == name);
+    let found = SHARED
+        .iter()
+        .chain(&FILES)
+        .find(|(known, ..)| *known == name);
     let (_, media_type, content) = found.ok_or_else(|| ApiError::not_found("Not Found"))?;
     Ok(respond(media_type, content))
-}
-
-fn respond(media_type: &'static str, content: &'static str) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, media_type),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        // A newer server may have newer files under the same names.
-        (header::CACHE_CONTROL, "no-cache"),
-        (header::VARY, "accept"),
-    ];
-    (headers, content).into_response()
 }
 
 #[cfg(test)]

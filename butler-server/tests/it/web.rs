@@ -53,7 +53,7 @@ async fn the_page_needs_nothing_from_elsewhere() {
         todo.extend(imported.map(|name| format!("/api/butler/web/{name}")));
         seen.push(path);
     }
-    assert_eq!(seen.len(), 9, "{seen:?}");
+    assert_eq!(seen.len(), 10, "{seen:?}");
     let answer = server.send(get("/api/butler/web/nothing.js")).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
 }

@@ -1,0 +1,8 @@
+//! The web app.
+
+mod access;
+mod api;
+mod browser;
+mod filled;
+mod openapi;
+mod running;
