@@ -1,6 +1,6 @@
 //! Options that several commands have.
 
-use butler_core::query::ResultLimit;
+use butler_core::query::{ResultLimit, SimpleQuery};
 use clap::Args;
 
 use crate::switch::switch;
@@ -88,6 +88,48 @@ pub(crate) struct Order {
         allow_hyphen_values = true
     )]
     pub(crate) order_by: Vec<String>,
+}
+
+/// Which data IDs or dimension records count, how many of them, and in which order.
+#[derive(Debug, Args)]
+pub(crate) struct RowFilter {
+    /// Only what has datasets of these types: names and glob patterns
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    pub(crate) datasets: Vec<String>,
+
+    /// With --datasets, the names and glob patterns of the collections they are in [default: all]
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    pub(crate) collections: Vec<String>,
+
+    /// An expression like that of SQL's WHERE over dimensions and their fields
+    #[arg(
+        long = "where",
+        value_name = "EXPRESSION",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) condition: String,
+
+    #[command(flatten)]
+    order: Order,
+
+    #[command(flatten)]
+    limit: Limit,
+}
+
+impl RowFilter {
+    /// Whether an order was asked for.
+    pub(crate) const fn has_order(&self) -> bool {
+        !self.order.order_by.is_empty()
+    }
+
+    /// Condition, order and limit of a query.
+    pub(crate) fn query(&self) -> SimpleQuery {
+        SimpleQuery::new(self.condition.as_str())
+            .order_by(self.order.order_by.iter().cloned())
+            .limit(result_limit(self.limit.limit))
+            .without_explanation()
+    }
 }
 
 /// The limit as the reference's commands count: 0 is none.

@@ -12,7 +12,7 @@ use butler_core::registry::CollectionQuery;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::failure::{Failure, Outcome};
-use crate::options::{Filter, result_limit};
+use crate::options::{Filter, RowFilter, result_limit};
 
 /// A search for datasets of some types.
 #[derive(Debug)]
@@ -180,19 +180,15 @@ fn single(names: &[String]) -> Outcome<Option<&String>> {
 
 /// A query that is joined with searches for the dataset types that match, each in those of the
 /// collections that may hold some. None if there are no such collections.
-pub(crate) async fn constrained(
-    butler: &Butler,
-    types: &[String],
-    collections: &[String],
-) -> Outcome<Option<Query>> {
+pub(crate) async fn constrained(butler: &Butler, filter: &RowFilter) -> Outcome<Option<Query>> {
     let mut query = butler.query()?;
-    if types.is_empty() {
+    if filter.datasets.is_empty() {
         return Ok(Some(query));
     }
     let registry = butler.registry();
-    let wildcard = DatasetTypeWildcard::from_expression(types)?;
+    let wildcard = DatasetTypeWildcard::from_expression(&filter.datasets)?;
     let types = registry.dataset_types(&wildcard).await?;
-    let wildcard = CollectionWildcard::from_expression(or_everything(collections))?;
+    let wildcard = CollectionWildcard::from_expression(or_everything(&filter.collections))?;
     let mut search = CollectionQuery::new(wildcard);
     search.with_dataset_types = true;
     let infos = registry.collections(&search).await?;

@@ -51,6 +51,7 @@ use crate::routes::{
         queries::any,
         queries::explain,
         search::datasets,
+        search::table,
         repositories::list,
         configs::get,
         health::index,

@@ -49,7 +49,8 @@ pub fn router(app: App) -> Router {
         .route("/v1/query/count", post(queries::count))
         .route("/v1/query/any", post(queries::any))
         .route("/v1/query/explain", post(queries::explain))
-        .route("/web/search", post(search::datasets));
+        .route("/web/search", post(search::datasets))
+        .route("/web/datasets.csv", get(search::table));
     Router::new()
         .nest(&format!("{PREFIX}/repo/{{repository}}"), repository)
         .route(&format!("{CONFIGS}/{{*path}}"), get(configs::get))

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
+use butler_core::datasets::DatasetRef;
 use butler_core::error::{Error, Result};
-use butler_core::query::{PageStream, ResultPage};
+use butler_core::query::{PageStream, ResultPage, RowPages};
 use butler_core::wire::pages::write_page;
 use butler_core::wire::{ErrorResponse, QueryErrorResult};
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
-use http::{HeaderName, header};
+use http::{HeaderName, HeaderValue, header};
 use tracing::Span;
 
 use crate::app::App;
@@ -112,24 +113,90 @@ impl Running {
         match ApiError::from(error) {
             ApiError::User(error) => Ok(error_line(error)),
             ApiError::Unavailable(error) => {
-                self.log(&error);
+                log(&self.span, &error);
                 Ok(error_line(ErrorResponse {
                     error_type: INTERRUPTED.to_owned(),
                     detail: UNAVAILABLE.to_owned(),
                 }))
             }
             ApiError::Internal(error) => {
-                self.log(&error);
+                log(&self.span, &error);
                 Err(Arc::new(error))
             }
             other => Err(Arc::new(Error::Internal(format!("{other:?}")))),
         }
     }
+}
 
-    fn log(&self, error: &Error) {
-        self.span
-            .in_scope(|| tracing::error!(%error, "a query failed while it streamed"));
+/// A response that streams datasets of one type as CSV, to be saved. There is no form for errors
+/// among the lines: if something goes wrong, the response breaks off, which browsers say.
+///
+/// # Errors
+/// [`Error::Internal`] if a name cannot be in a header.
+pub(crate) fn stream_table(
+    app: &App,
+    permit: Permit,
+    name: &str,
+    first: Vec<DatasetRef>,
+    rest: RowPages<DatasetRef>,
+) -> ApiResult<Response> {
+    let name = format!("attachment; filename=\"{name}.csv\"");
+    let name = HeaderValue::try_from(name).map_err(|error| Error::Internal(error.to_string()))?;
+    let dimensions = first.first().map(|dataset| dataset.data_id().dimensions());
+    let keys: &[&str] = dimensions.map_or(&[], |found| found.data_coordinate_keys());
+    let titles = ["type", "run", "id"].iter().chain(keys);
+    let mut titles = records([titles.map(|&title| title.to_owned()).collect()]);
+    let (app, span) = (app.clone(), Span::current());
+    let pages = stream::once(std::future::ready(Ok(first))).chain(rest);
+    let lines = pages.map(move |page| {
+        // The query counts as running until the client has read it.
+        let _permit = &permit;
+        let page = page.inspect_err(|error| log(&span, error))?;
+        app.metrics.count_rows(page.len());
+        let mut lines = std::mem::take(&mut titles);
+        lines.extend(records(page.iter().map(record)));
+        Ok::<_, Error>(lines)
+    });
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/csv; charset=utf-8"),
+        ),
+        (header::CONTENT_DISPOSITION, name),
+    ];
+    Ok((headers, Body::from_stream(lines)).into_response())
+}
+
+/// What a table has of a dataset.
+fn record(dataset: &DatasetRef) -> Vec<String> {
+    let of_dataset = [
+        dataset.dataset_type().name().to_string(),
+        dataset.run().to_string(),
+        dataset.id().to_string(),
+    ];
+    let data_id = dataset.data_id();
+    let keys = data_id.dimensions().data_coordinate_keys().iter();
+    let values = keys.map(|key| {
+        data_id
+            .get(key)
+            .map(ToString::to_string)
+            .unwrap_or_default()
+    });
+    of_dataset.into_iter().chain(values).collect()
+}
+
+/// Lines of CSV.
+fn records(records: impl IntoIterator<Item = Vec<String>>) -> Vec<u8> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for record in records {
+        // Memory takes everything, and the records of a table have as many fields as each other.
+        let _ = writer.write_record(record);
     }
+    writer.into_inner().unwrap_or_default()
+}
+
+fn log(span: &Span, error: &Error) {
+    span.in_scope(|| tracing::error!(%error, "a query failed while it streamed"));
 }
 
 fn error_line(error: ErrorResponse) -> Bytes {

@@ -1,7 +1,7 @@
 //! Runs the scripts of `tests/python` with the reference implementation.
 
 use crate::provided;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -150,4 +150,22 @@ where
     I::Item: AsRef<OsStr>,
 {
     Script::new(name).args(arguments).input(input).run()
+}
+
+/// Steps of `write_repo.py` that make collections of all types of what `datasets.yaml` has.
+#[must_use]
+pub fn collection_steps() -> Value {
+    json!([
+        {"do": "collection", "name": "tag", "type": "TAGGED", "doc": "Some biases."},
+        {"do": "associate", "collection": "tag", "dataset_type": "bias", "run": "imported_g"},
+        {"do": "collection", "name": "calib", "type": "CALIBRATION"},
+        {"do": "certify", "collection": "calib", "dataset_type": "flat", "run": "imported_r",
+         "begin": "2020-01-01T00:00:00", "end": "2020-02-01T00:00:00"},
+        {"do": "collection", "name": "chain", "type": "CHAINED"},
+        {"do": "collection", "name": "outer", "type": "CHAINED", "doc": "Chains of chains."},
+        {"do": "chain", "name": "chain", "children": ["tag", "imported_r"]},
+        {"do": "chain", "name": "outer", "children": ["chain", "imported_g"]},
+        {"do": "type", "name": "document", "dimensions": ["detector", "exposure"],
+         "storage_class": "StructuredDataDict"},
+    ])
 }

@@ -3,13 +3,12 @@
 use butler_core::butler::Butler;
 use butler_core::collections::DatasetTypeWildcard;
 use butler_core::dimensions::DimensionGroup;
-use butler_core::query::SimpleQuery;
 use clap::Args;
 use futures::{TryStreamExt as _, stream};
 
 use crate::failure::{Failure, Outcome};
 use crate::open;
-use crate::options::{Limit, Order, Repository, result_limit};
+use crate::options::{Repository, RowFilter};
 use crate::output::{Output, data_id_cells, data_id_columns, note, sort_keys};
 use crate::select::constrained;
 
@@ -24,28 +23,8 @@ pub(crate) struct QueryDataIds {
     #[arg(value_delimiter = ',')]
     dimensions: Vec<String>,
 
-    /// Only data IDs with datasets of these types: names and glob patterns
-    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
-    datasets: Vec<String>,
-
-    /// With --datasets, the names and glob patterns of the collections they are in [default: all]
-    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
-    collections: Vec<String>,
-
-    /// An expression like that of SQL's WHERE over dimensions and their fields
-    #[arg(
-        long = "where",
-        value_name = "EXPRESSION",
-        default_value = "",
-        hide_default_value = true
-    )]
-    condition: String,
-
     #[command(flatten)]
-    order: Order,
-
-    #[command(flatten)]
-    limit: Limit,
+    filter: RowFilter,
 
     #[command(flatten)]
     output: Output,
@@ -56,29 +35,23 @@ impl QueryDataIds {
         let butler = open::reader(&self.repository.repo).await?;
         let dimensions = self.dimensions(&butler).await?;
         let columns = data_id_columns(&dimensions);
-        let Some(query) = constrained(&butler, &self.datasets, &self.collections).await? else {
+        let Some(query) = constrained(&butler, &self.filter).await? else {
             note("There are no datasets of these types in the collections.");
             let nothing = stream::empty();
             return self.output.stream(columns, &[], nothing).await.map(drop);
         };
-        let options = SimpleQuery {
-            limit: result_limit(self.limit.limit),
-            ..SimpleQuery::new(self.condition.as_str())
-        }
-        .order_by(self.order.order_by.iter().cloned())
-        .without_explanation();
         let names = dimensions.names();
-        let found = query.data_id_pages(names, &options)?;
+        let found = query.data_id_pages(names, &self.filter.query())?;
         let rows = found.map_ok(|page| page.iter().map(data_id_cells).collect());
-        let sort_by = match self.order.order_by.is_empty() {
-            true => sort_keys(&dimensions),
-            false => Vec::new(),
+        let sort_by = match self.filter.has_order() {
+            true => Vec::new(),
+            false => sort_keys(&dimensions),
         };
         let rows = rows.map_err(Failure::from);
         if self.output.stream(columns, &sort_by, rows).await? == 0 {
             note("No data IDs match.");
             let results = query.data_ids_of(names)?;
-            let results = results.where_(self.condition.as_str())?;
+            let results = results.where_(self.filter.condition.as_str())?;
             for reason in results.explain_no_results(true).await? {
                 note(&reason);
             }
@@ -91,12 +64,12 @@ impl QueryDataIds {
         if !self.dimensions.is_empty() {
             return Ok(butler.universe().conform(&self.dimensions)?);
         }
-        if self.datasets.is_empty() {
+        if self.filter.datasets.is_empty() {
             return Err(Failure::Usage(
                 "name some dimensions, or dataset types with --datasets".to_owned(),
             ));
         }
-        let wildcard = DatasetTypeWildcard::from_expression(&self.datasets)?;
+        let wildcard = DatasetTypeWildcard::from_expression(&self.filter.datasets)?;
         let types = butler.registry().dataset_types(&wildcard).await?;
         let common = types
             .iter()
@@ -110,7 +83,7 @@ impl QueryDataIds {
             ),
             None => Err(Failure::new(format!(
                 "no dataset type matches {}",
-                self.datasets.join(", ")
+                self.filter.datasets.join(", ")
             ))),
         }
     }

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use butler_core::dimensions::DimensionRecord;
-use butler_core::query::SimpleQuery;
 use clap::Args;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::failure::{Failure, Outcome};
 use crate::open;
-use crate::options::{Limit, Order, Repository, result_limit};
+use crate::options::{Repository, RowFilter};
 use crate::output::{Output, note, record_cells, record_columns};
 use crate::select::constrained;
 
@@ -22,28 +21,8 @@ pub(crate) struct QueryDimensionRecords {
     /// The dimension or other element that the records are of
     element: String,
 
-    /// Only records with datasets of these types: names and glob patterns
-    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
-    datasets: Vec<String>,
-
-    /// With --datasets, the names and glob patterns of the collections they are in [default: all]
-    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
-    collections: Vec<String>,
-
-    /// An expression like that of SQL's WHERE over dimensions and their fields
-    #[arg(
-        long = "where",
-        value_name = "EXPRESSION",
-        default_value = "",
-        hide_default_value = true
-    )]
-    condition: String,
-
     #[command(flatten)]
-    order: Order,
-
-    #[command(flatten)]
-    limit: Limit,
+    filter: RowFilter,
 
     #[command(flatten)]
     output: Output,
@@ -53,14 +32,8 @@ impl QueryDimensionRecords {
     pub(crate) async fn run(self) -> Outcome {
         let butler = open::reader(&self.repository.repo).await?;
         let element = butler.universe().element(&self.element)?;
-        let options = SimpleQuery {
-            limit: result_limit(self.limit.limit),
-            ..SimpleQuery::new(self.condition.as_str())
-        }
-        .order_by(self.order.order_by.iter().cloned())
-        .without_explanation();
-        let found = match constrained(&butler, &self.datasets, &self.collections).await? {
-            Some(query) => query.dimension_record_pages(&self.element, &options)?,
+        let found = match constrained(&butler, &self.filter).await? {
+            Some(query) => query.dimension_record_pages(&self.element, &self.filter.query())?,
             None => stream::empty().boxed(),
         };
         let for_people = self.output.is_table();
@@ -73,9 +46,9 @@ impl QueryDimensionRecords {
         let columns = record_columns(element, for_people);
         let keys = columns.iter().take(element.required().len());
         let keys: Vec<String> = keys.map(|column| column.name.clone()).collect();
-        let sort_by: Vec<&str> = match self.order.order_by.is_empty() {
-            true => keys.iter().map(String::as_str).collect(),
-            false => Vec::new(),
+        let sort_by: Vec<&str> = match self.filter.has_order() {
+            true => Vec::new(),
+            false => keys.iter().map(String::as_str).collect(),
         };
         let rows = found.map_ok(cells).map_err(Failure::from);
         if self.output.stream(columns, &sort_by, rows).await? == 0 && for_people {

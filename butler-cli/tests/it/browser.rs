@@ -113,6 +113,12 @@ async fn pages_follow_each_other() {
     fill(&browser, "limit", "60").await;
     browser.click("#search").await;
     browser.wait_for(FOUND).await;
+    let status = "document.querySelector('#status').textContent";
+    let status = browser.value(status).await;
+    assert!(
+        status.as_str().unwrap().contains("the first of more"),
+        "{status}"
+    );
     let page = "document.querySelector('#page').textContent";
     let id = "document.querySelector('#table tbody tr').dataset.id";
     assert_eq!(browser.value(page).await, "1–25 of 60");
@@ -178,6 +184,43 @@ async fn without_results_it_says_why() {
     );
 }
 
+/// Waits for a file with this end in the browser's downloads, and reads it.
+async fn downloaded(browser: &Browser, end: &str) -> Vec<u8> {
+    let begin = Instant::now();
+    loop {
+        let entries = fs::read_dir(browser.downloads()).into_iter().flatten();
+        let mut files = entries.map(|entry| entry.unwrap().path());
+        if let Some(file) = files.find(|file| file.extension().is_some_and(|found| found == end)) {
+            return fs::read(file).unwrap();
+        }
+        assert!(begin.elapsed() < Duration::from_secs(60), "no file");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn all_results_are_to_be_had_as_a_table() {
+    let (_server, browser) = open(false).await;
+    fill(&browser, "dataset-type", "preliminary_visit_summary").await;
+    fill(&browser, "where", "band IN ('g', 'r')").await;
+    fill(&browser, "order", "-visit").await;
+    fill(&browser, "limit", "10").await;
+    browser.click("#search").await;
+    browser.wait_for(FOUND).await;
+    let first = "document.querySelector('#table tbody tr').dataset.id";
+    let first = browser.value(first).await;
+    browser.click("#all").await;
+    let table = String::from_utf8(downloaded(&browser, "csv").await).unwrap();
+    let mut lines = table.lines();
+    assert_eq!(
+        lines.next(),
+        Some("type,run,id,instrument,visit,band,day_obs,physical_filter")
+    );
+    let rows: Vec<&str> = lines.collect();
+    assert!(rows.len() > 50, "{table}");
+    assert_eq!(rows[0].split(',').nth(2), first.as_str());
+}
+
 #[tokio::test]
 async fn a_link_gives_the_file() {
     let (server, browser) = open(false).await;
@@ -186,17 +229,8 @@ async fn a_link_gives_the_file() {
     browser.click("#search").await;
     browser.wait_for(FOUND).await;
     browser.click("#table tbody a").await;
-    let begin = Instant::now();
-    let file = loop {
-        let entries = fs::read_dir(browser.downloads()).into_iter().flatten();
-        let mut files = entries.map(|entry| entry.unwrap().path());
-        if let Some(file) = files.find(|file| file.extension().is_some_and(|end| end == "json")) {
-            break file;
-        }
-        assert!(begin.elapsed() < Duration::from_secs(60), "no file");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
-    let contents: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let file = downloaded(&browser, "json").await;
+    let contents: serde_json::Value = serde_json::from_slice(&file).unwrap();
     assert!(contents["psf_fwhm_arcsec"].is_number(), "{contents}");
     drop(server);
 }

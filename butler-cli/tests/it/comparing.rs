@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use butler_tests::postgres::TestSchema;
-use butler_tests::python::Script;
+use butler_tests::python::{Script, collection_steps};
 use serde_json::{Value, json};
 
 use crate::support::{Done, Place, run_in};
@@ -45,22 +45,9 @@ impl Repository {
 
     /// Collections of all types.
     fn write(&self) {
-        let steps = json!([
-            {"do": "collection", "name": "tag", "type": "TAGGED", "doc": "Some biases."},
-            {"do": "associate", "collection": "tag", "dataset_type": "bias", "run": "imported_g"},
-            {"do": "collection", "name": "calib", "type": "CALIBRATION"},
-            {"do": "certify", "collection": "calib", "dataset_type": "flat", "run": "imported_r",
-             "begin": "2020-01-01T00:00:00", "end": "2020-02-01T00:00:00"},
-            {"do": "collection", "name": "chain", "type": "CHAINED"},
-            {"do": "collection", "name": "outer", "type": "CHAINED", "doc": "Chains of chains."},
-            {"do": "chain", "name": "chain", "children": ["tag", "imported_r"]},
-            {"do": "chain", "name": "outer", "children": ["chain", "imported_g"]},
-            {"do": "type", "name": "document", "dimensions": ["detector", "exposure"],
-             "storage_class": "StructuredDataDict"},
-        ]);
         Script::new("write_repo.py")
             .arg(self.root())
-            .input(&steps)
+            .input(&collection_steps())
             .run();
     }
 

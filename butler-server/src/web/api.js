@@ -54,6 +54,12 @@ export async function countDatasets(repository, type, names, signal) {
   return (await post(repository, "v1/query/count", request, signal)).count;
 }
 
+/** Where all that a search finds is to be had as CSV. */
+export const tableUrl = (repository, asked) => {
+  const { type, in: collections, where, order } = asked;
+  return `${path(repository)}/web/datasets.csv?${new URLSearchParams({ type, in: collections, where, order })}`;
+};
+
 /** The datasets that a search finds, a page at a time as they come. */
 export async function* search(repository, request, signal) {
   const answer = await send(`${path(repository)}/web/search`, body(request, signal));

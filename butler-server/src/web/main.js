@@ -1,7 +1,7 @@
 // The page as a whole: what is chosen, the query, and what comes back. What the form says is in the
 // page's address, too, so that a query can be bookmarked and sent to others.
 
-import { repositories, search } from "./api.js";
+import { repositories, search, tableUrl } from "./api.js";
 import { byId, count, make, plural } from "./dom.js";
 import { markRow, prepareTable, showTable } from "./results.js";
 import { prepareSky, showSky } from "./sky.js";
@@ -9,6 +9,8 @@ import { markCollections, showCollections, showDatasetTypes } from "./tree.js";
 
 /** The fields of the form, by their names in the address. */
 const FIELDS = { type: "dataset-type", in: "in", where: "where", order: "order", limit: "limit" };
+/** How many datasets the page shows at most. */
+const MOST = 10000;
 /** Chains that are searched first, if nothing else is said. */
 const WELCOME = /(Available|defaults?)$/;
 
@@ -104,7 +106,8 @@ const ask = kindly(async () => {
   running = new AbortController();
   const { signal } = running;
   const asked = form();
-  const limit = Math.min(10000, Math.max(1, Math.floor(Number(asked.limit)) || 500));
+  const wanted = Math.max(1, Math.floor(Number(asked.limit)) || 500);
+  const limit = Math.min(MOST, wanted);
   notify(null);
   complaintFree();
   if (!asked.type.trim()) return complain("dataset-type", "Which dataset type? The list beside has those of the collections.");
@@ -113,7 +116,8 @@ const ask = kindly(async () => {
   const status = byId("status");
   const request = {
     dataset_type: asked.type.trim(), collections: names(asked.in), where: asked.where,
-    order_by: names(asked.order), limit,
+    // One more tells whether there are more.
+    order_by: names(asked.order), limit: limit + 1,
   };
   const found = [];
   const start = performance.now();
@@ -122,14 +126,17 @@ const ask = kindly(async () => {
   try {
     for await (const rows of search(repository, request, signal)) {
       for (const row of rows) found.push(row);
-      status.textContent = `${plural(found.length, "dataset")} so far…`;
+      status.textContent = `${plural(Math.min(found.length, limit), "dataset")} so far…`;
     }
     const seconds = ((performance.now() - start) / 1000).toFixed(2);
-    const more = found.length >= limit ? `; there may be more than the limit of ${count(limit)}` : "";
-    status.textContent = `${plural(found.length, "dataset")} in ${seconds} s${more}.`;
+    const more = found.length > limit ? ", the first of more" : "";
+    const most = more && wanted > MOST ? ` The page shows ${count(MOST)} at most.` : "";
+    found.length = Math.min(found.length, limit);
+    status.replaceChildren(`${plural(found.length, "dataset")} in ${seconds} s${more}.${most} `, all(asked));
   } catch (error) {
     if (signal.aborted) {
       if (running.signal !== signal) return;
+      found.length = Math.min(found.length, limit);
       status.textContent = `Stopped after ${plural(found.length, "dataset")}.`;
     } else if (error.type === "empty_query_result") {
       status.replaceChildren("No datasets match. ", make("span", { class: "hint" }, error.message));
@@ -143,6 +150,9 @@ const ask = kindly(async () => {
   showTable(found, repository);
   showSky(found, markRow);
 });
+
+/** A link to all results, however many. */
+const all = (asked) => make("a", { id: "all", href: tableUrl(repository, asked), download: "" }, "Download all as CSV");
 
 function remember(asked) {
   const address = new URLSearchParams({ repo: repository });

@@ -110,3 +110,34 @@ async fn a_search_says_where_a_mistake_is_and_why_there_is_nothing() {
     let lines = search(&server, request).await;
     assert_eq!(lines[0]["error"]["error_type"], "missing_dataset_type");
 }
+
+#[tokio::test]
+async fn all_results_of_a_search_are_to_be_had_as_csv() {
+    for site in Site::both().await {
+        let server = site.server().await;
+        let search = |rest: &str| {
+            let path = format!("/api/butler/repo/r/web/datasets.csv?type=note{rest}");
+            server.send(get(&path))
+        };
+        let answer = search("&in=all&where=detector+%3E+1&order=-detector").await;
+        assert_eq!(answer.header("content-type"), "text/csv; charset=utf-8");
+        let name = answer.header("content-disposition");
+        assert_eq!(name, "attachment; filename=\"note.csv\"");
+        let text = std::str::from_utf8(&answer.body).unwrap();
+        let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+        let titles = ["type", "run", "id", "instrument", "detector"];
+        assert_eq!(rows[0][..5], titles);
+        let detectors: Vec<&str> = rows[1..].iter().map(|row| row[4]).collect();
+        assert_eq!(detectors, ["4", "3", "2"]);
+        for (wrong, expected) in [
+            ("", None),
+            ("&in=nowhere", Some("missing_collection")),
+            ("&in=all&where=detector+%3D+99", Some("empty_query_result")),
+        ] {
+            let answer = search(wrong).await;
+            assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
+            let body: Value = serde_json::from_slice(&answer.body).unwrap();
+            assert_eq!(body["error_type"].as_str(), expected, "{wrong}");
+        }
+    }
+}

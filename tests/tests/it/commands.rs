@@ -6,30 +6,13 @@ use butler_core::registry::{Registry, RegistryWriter};
 use butler_core::time::{TimeFormat, TimeScale, parse_time};
 use butler_core::timespan::Timespan;
 use butler_direct::DirectButler;
-use butler_tests::python::Script;
+use butler_tests::python::{Script, collection_steps};
 use serde_json::{Value, json};
 
 use crate::operations::import_registry_data;
 use crate::repos::Place;
 
 const DATA: [&str; 3] = ["base.yaml", "datasets.yaml", "spatial.yaml"];
-
-/// The steps by which the reference makes the collections of [`with_collections`].
-fn steps() -> Value {
-    json!([
-        {"do": "collection", "name": "tag", "type": "TAGGED", "doc": "Some biases."},
-        {"do": "associate", "collection": "tag", "dataset_type": "bias", "run": "imported_g"},
-        {"do": "collection", "name": "calib", "type": "CALIBRATION"},
-        {"do": "certify", "collection": "calib", "dataset_type": "flat", "run": "imported_r",
-         "begin": "2020-01-01T00:00:00", "end": "2020-02-01T00:00:00"},
-        {"do": "collection", "name": "chain", "type": "CHAINED"},
-        {"do": "collection", "name": "outer", "type": "CHAINED", "doc": "Chains of chains."},
-        {"do": "chain", "name": "chain", "children": ["tag", "imported_r"]},
-        {"do": "chain", "name": "outer", "children": ["chain", "imported_g"]},
-        {"do": "type", "name": "document", "dimensions": ["detector", "exposure"],
-         "storage_class": "StructuredDataDict"},
-    ])
-}
 
 async fn with_collections(butler: &DirectButler) {
     let registry = butler.registry();
@@ -166,7 +149,7 @@ fn run(place: &Place) -> Value {
 async fn commands_say_the_same_of_repositories_of_both() {
     for (theirs, ours) in Place::both().into_iter().zip(Place::both()) {
         theirs.create_by_reference(&["--data", &DATA.join(","), "--no-collections"]);
-        theirs.write_by_reference(&steps());
+        theirs.write_by_reference(&collection_steps());
         let butler = ours.create().await;
         import_registry_data(&butler, &DATA).await;
         with_collections(&butler).await;

@@ -6,7 +6,7 @@ use std::path::Path;
 use butler_client::{RemoteButler, RetrieveOptions};
 use butler_core::Error;
 use butler_core::datasets::DatasetRef;
-use butler_core::datastore::Datastore;
+use butler_core::datastore::{Datastore as _, StoredFile, StoredFileInfo};
 use butler_core::progress::NoProgress;
 use butler_direct::ops::create::CreateOptions;
 use butler_direct::ops::ingest::IngestZipOptions;
@@ -16,9 +16,10 @@ use butler_tests::python::Script;
 use butler_tests::s3::S3Server;
 use butler_tests::server::Program;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::Differences;
-use super::served::{Service, resources};
+use super::served::{Served, Service, resources};
 use crate::operations::import_registry_data;
 use crate::repos::Place;
 
@@ -83,6 +84,20 @@ pub(crate) async fn are_the_same(program: &Program) {
                 remote.uris(dataset).await.map(places),
             );
         }
+        parts_of_tables(&served, &mut wrong).await;
+        local_copies(&served, &datasets, &mut wrong).await;
+        let ids: Vec<Uuid> = datasets.iter().map(DatasetRef::id).collect();
+        let (ours, theirs) = (direct.reader(), remote.reader());
+        wrong.compare(
+            "knows",
+            ours.datastore().knows(&ids).await,
+            theirs.datastore().knows(&ids).await,
+        );
+        wrong.compare(
+            "files",
+            ours.datastore().files(&ids).await.map(infos),
+            theirs.datastore().files(&ids).await.map(infos),
+        );
         lost_files(
             &served.put[0].dataset,
             direct,
@@ -105,6 +120,59 @@ pub(crate) async fn are_the_same(program: &Program) {
         );
         wrong.assert_none(served.label);
         served.direct.close().await;
+    }
+}
+
+/// What is recorded of files, by dataset: addresses differ, and components come in any order.
+fn infos(
+    files: impl IntoIterator<Item = (Uuid, Vec<StoredFile>)>,
+) -> BTreeMap<Uuid, Vec<StoredFileInfo>> {
+    let sorted = |files: Vec<StoredFile>| {
+        let mut infos: Vec<StoredFileInfo> = files.into_iter().map(|file| file.info).collect();
+        infos.sort_by(|a, b| a.component.cmp(&b.component));
+        infos
+    };
+    let files = files.into_iter();
+    files.map(|(id, files)| (id, sorted(files))).collect()
+}
+
+/// Schemas and columns of tables.
+async fn parts_of_tables(served: &Served, wrong: &mut Differences) {
+    let mut tables = 0;
+    for put in &served.put {
+        let dataset = &put.dataset;
+        let Ok(schema) = served.direct.datastore().get_schema(dataset).await else {
+            continue;
+        };
+        tables += 1;
+        let first = schema.field(0).name().clone();
+        wrong.compare(
+            format!("get_schema {dataset}"),
+            Ok(schema),
+            served.remote.datastore().get_schema(dataset).await,
+        );
+        for columns in [&[first.as_str()][..], &["no such column"]] {
+            wrong.compare(
+                format!("get_table {dataset} {columns:?}"),
+                served.direct.get_table(dataset, Some(columns)).await,
+                served.remote.get_table(dataset, Some(columns)).await,
+            );
+        }
+    }
+    assert!(tables > 0, "there are tables");
+}
+
+/// Files, brought to local paths.
+async fn local_copies(served: &Served, datasets: &[DatasetRef], wrong: &mut Differences) {
+    let directory = tempfile::tempdir().unwrap();
+    for dataset in datasets {
+        let target = directory.path().join(dataset.id().to_string());
+        let copied = served.remote.get_file(dataset, &target).await;
+        wrong.compare(
+            format!("get_file {dataset}"),
+            served.direct.get_bytes(dataset).await.map(|b| b.to_vec()),
+            copied.map(|()| std::fs::read(&target).unwrap()),
+        );
     }
 }
 

@@ -171,6 +171,74 @@ async fn steps(butler: &Butler, name: &str) -> Result<Vec<String>> {
                     .await?,
             )
         }
+        "tables of data IDs" => {
+            let rows = [vec![1.into()], vec![3.into()], vec![99.into()]];
+            let query = query.join_data_coordinate_table(&["detector"], &rows);
+            datasets(
+                query
+                    .await?
+                    .datasets("bias", Some(&chain))
+                    .await?
+                    .collect()
+                    .await?,
+            )
+        }
+        "all datasets" => {
+            let both = ["imported_g", "imported_r", "tag"].map(str::to_owned);
+            datasets(
+                query
+                    .all_datasets("bias", Some(&both))
+                    .await?
+                    .collect()
+                    .await?,
+            )
+        }
+        "joined dimensions" => {
+            let query = query.join_dimensions(["visit", "detector"])?;
+            data_ids(query.data_ids()?.collect().await?)
+        }
+        "records" => {
+            let found = query.dimension_records("visit_detector_region")?;
+            let found = found.where_("visit = 1")?.collect().await?;
+            shown(butler_core::query::ResultPage::DimensionRecords(found))
+        }
+        "data IDs of datasets" => {
+            let found = query.datasets("bias", Some(&chain)).await?;
+            data_ids(found.data_ids()?.collect().await?)
+        }
+        "dataset type of results" => {
+            let found = query.datasets("bias", Some(&chain)).await?;
+            vec![format!("{:?}", found.dataset_type().await?)]
+        }
+        "inexact" => {
+            let found = query.datasets("bias", Some(&chain)).await?;
+            let number = found.count(false, false).await?;
+            let any = [
+                found.any(false, false).await?,
+                query.any(true, false).await?,
+            ];
+            vec![format!("{number} {any:?}")]
+        }
+        "why nothing is joined" => {
+            let nothing = ["empty_run".to_owned()];
+            let query = query.join_dataset_search("bias", Some(&nothing)).await?;
+            query.explain_no_results(false).await?
+        }
+        "pages" => {
+            use futures::TryStreamExt as _;
+            data_ids(
+                query
+                    .data_ids_of(["detector"])?
+                    .pages()
+                    .try_concat()
+                    .await?,
+            )
+        }
+        "dataset types" => {
+            let outer = ["outer".to_owned()];
+            let found = query.dataset_types_in(&["*"], &outer).await?;
+            found.iter().map(|found| format!("{found:?}")).collect()
+        }
         "dropped" => {
             use futures::StreamExt as _;
             let mut stream = query.data_ids_of(["detector"])?.stream();
@@ -199,6 +267,16 @@ pub(crate) async fn in_steps(program: &Program) {
             "calibrations",
             "ambiguous calibrations",
             "unknown collection",
+            "tables of data IDs",
+            "all datasets",
+            "joined dimensions",
+            "records",
+            "data IDs of datasets",
+            "dataset type of results",
+            "inexact",
+            "why nothing is joined",
+            "pages",
+            "dataset types",
             "dropped",
         ] {
             // Before version 16, PostgreSQL cannot pick any value of a group. There the reference
