@@ -277,6 +277,7 @@ mod unnamed {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use std::io::Write as _;
     use std::os::unix::fs::symlink;
 
