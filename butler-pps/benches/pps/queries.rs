@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use butler_pps::clock::Moment;
 use butler_pps::policy::{DEFAULT, Policy};
-use butler_pps::state::{State, StateLocation, Step};
+use butler_pps::state::{Night, State, StateLocation, Step};
 use butler_tests::postgres::TestSchema;
 
 use crate::observatory::START;
@@ -50,6 +50,7 @@ pub(crate) async fn measure(rows: usize) {
         }
         tell(step.name(), found, took);
     }
+    page(&state, &policy).await;
     let ids = state
         .ready(Step::DeleteEmbargo, &policy, START, 1_000)
         .await
@@ -67,6 +68,43 @@ pub(crate) async fn measure(rows: usize) {
         .await
         .unwrap();
     tell("record", ids.len(), vec![started.elapsed()]);
+}
+
+/// What the web app asks for each time its page is brought up to date.
+async fn page(state: &State, policy: &Policy) {
+    let first = Night(Night::of(START).0 - 45);
+    let mut whole = Vec::new();
+    for _ in 0..TIMES {
+        let started = Instant::now();
+        state.counts().await.unwrap();
+        state.counts_by_night(first).await.unwrap();
+        state.dataset_types().await.unwrap();
+        state.troubles().await.unwrap();
+        for step in Step::ALL {
+            state.backlog(step, policy, START).await.unwrap();
+            state.task(step.name()).await.unwrap();
+        }
+        state.throughput(START.minus(2 * DAY)).await.unwrap();
+        state.missing(200).await.unwrap();
+        state.stuck(200).await.unwrap();
+        state.unknown(START, true, 200).await.unwrap();
+        state.failed_input_files(200).await.unwrap();
+        state.visits_held_back().await.unwrap();
+        state.delivery_counts().await.unwrap();
+        state.audit_log(50).await.unwrap();
+        whole.push(started.elapsed());
+    }
+    tell("the whole page", 1, whole);
+    let mut visits = Vec::new();
+    let mut found = 0;
+    for _ in 0..TIMES {
+        let started = Instant::now();
+        state.visits_numbered(2_025_120_200_500).await.unwrap();
+        let datasets = state.datasets_of_visit("LSSTCam", 2_025_120_200_500, 5_000);
+        found = datasets.await.unwrap().len();
+        visits.push(started.elapsed());
+    }
+    tell("a visit", found, visits);
 }
 
 fn tell(name: &str, found: usize, mut took: Vec<Duration>) {

@@ -10,13 +10,13 @@ use super::step::{Clause, Step};
 use crate::clock::Moment;
 use crate::policy::Policy;
 
-/// How many datasets of a type are counted at most.
-const MOST: usize = 100_000;
+/// How many datasets are counted at most by each clause of a step.
+const MOST: usize = 5_000;
 
 /// What is ready for a step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// How many datasets; of each type, 100,000 are counted at most.
+    /// How many datasets; 5,000 are counted at most (in two ways of being ready, 5,000 of each).
     pub datasets: i64,
     /// For how many milliseconds the first of them has been ready.
     pub age: i64,
@@ -75,12 +75,20 @@ impl State {
         let table = self.table("dataset");
         let (sql, params) = match self.database().dialect() {
             Dialect::Postgres => {
-                let sql = format!(
-                    "SELECT count(*), max(r.age) FROM unnest($1, $2) AS t(name, cutoff),
-                        LATERAL (SELECT t.cutoff - d.{time} AS age FROM {table} AS d
+                let first = |limit: usize| {
+                    format!(
+                        "unnest($1, $2) AS t(name, cutoff),
+                         LATERAL (SELECT t.cutoff - d.{time} AS age FROM {table} AS d
                             WHERE d.dataset_type = t.name AND d.{time} <= t.cutoff AND {condition}
                               AND d.held = 0 AND d.forced = 0 AND d.retry_time <= $3
-                            ORDER BY d.{time} LIMIT {MOST}) AS r"
+                            ORDER BY d.{time} LIMIT {limit}) AS r"
+                    )
+                };
+                let sql = format!(
+                    "SELECT (SELECT count(*) FROM (SELECT 1 FROM {} LIMIT {MOST}) AS c),
+                            (SELECT max(r.age) FROM {})",
+                    first(MOST),
+                    first(1)
                 );
                 let names = types.iter().map(|(name, _)| Arc::from(*name)).collect();
                 let cutoffs = types.iter().map(|(_, cutoff)| cutoff.0).collect();
@@ -89,10 +97,13 @@ impl State {
             }
             Dialect::Sqlite => {
                 let sql = format!(
-                    "SELECT count(*), max(t.value ->> 1 - d.{time})
-                       FROM json_each(?1) AS t CROSS JOIN {table} AS d
-                      WHERE d.dataset_type = t.value ->> 0 AND d.{time} <= t.value ->> 1
-                        AND {condition} AND d.held = 0 AND d.forced = 0 AND d.retry_time <= ?2"
+                    "SELECT count(*), max(age)
+                       FROM (SELECT t.value ->> 1 - d.{time} AS age
+                               FROM json_each(?1) AS t CROSS JOIN {table} AS d
+                              WHERE d.dataset_type = t.value ->> 0 AND d.{time} <= t.value ->> 1
+                                AND {condition} AND d.held = 0 AND d.forced = 0
+                                AND d.retry_time <= ?2
+                              LIMIT {MOST})"
                 );
                 let pairs: Vec<(&str, i64)> = types.iter().map(|(n, c)| (*n, c.0)).collect();
                 let pairs = serde_json::json!(pairs).to_string();
@@ -105,7 +116,8 @@ impl State {
 
     async fn waiting_forced(&self, condition: &str, now: Moment) -> Result<Option<Row>> {
         let sql = format!(
-            "SELECT count(*), NULL FROM {} AS d WHERE {} AND {condition} AND d.retry_time <= {}",
+            "SELECT count(*), NULL FROM (SELECT 1 FROM {} AS d
+                WHERE {} AND {condition} AND d.retry_time <= {} LIMIT {MOST}) AS c",
             self.table("dataset"),
             super::ready::FORCED,
             self.hole(1)

@@ -20,7 +20,31 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("migrations/2_task_totals.sql"),
     ),
     (3, "releases", include_str!("migrations/3_releases.sql")),
+    (4, "tally", include_str!("migrations/4_tally.sql")),
 ];
+
+/// What databases want to be told in words of their own.
+#[derive(Debug, Clone, Copy)]
+struct Flavor {
+    /// The type of dataset IDs.
+    uuid_type: &'static str,
+    /// A key that numbers itself.
+    serial_key: &'static str,
+    /// What keeps the table `tally`.
+    tally_triggers: &'static str,
+}
+
+const SQLITE: Flavor = Flavor {
+    uuid_type: "CHAR(32)",
+    serial_key: "INTEGER PRIMARY KEY AUTOINCREMENT",
+    tally_triggers: include_str!("migrations/4_tally_sqlite.sql"),
+};
+
+const POSTGRES: Flavor = Flavor {
+    uuid_type: "UUID",
+    serial_key: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    tally_triggers: include_str!("migrations/4_tally_postgres.sql"),
+};
 
 /// Where the state database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,8 +212,7 @@ async fn migrate(location: &StateLocation) -> Result<()> {
                 .connect()
                 .await
                 .map_err(|error| Error::database("opening the state database", error))?;
-            let migrator = migrator("CHAR(32)", "INTEGER PRIMARY KEY AUTOINCREMENT");
-            migrator.run(&mut connection).await.map_err(fail)?;
+            migrator(SQLITE).run(&mut connection).await.map_err(fail)?;
             connection.close().await.map_err(close)
         }
         StateLocation::Postgres { url, schema } => {
@@ -204,22 +227,25 @@ async fn migrate(location: &StateLocation) -> Result<()> {
                     .await
                     .map_err(|error| Error::database("making the schema of the state", error))?;
             }
-            let migrator = migrator("UUID", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY");
-            migrator.run(&mut connection).await.map_err(fail)?;
+            migrator(POSTGRES)
+                .run(&mut connection)
+                .await
+                .map_err(fail)?;
             connection.close().await.map_err(close)
         }
     }
 }
 
-fn migrator(uuid_type: &str, serial_key: &str) -> Migrator {
+fn migrator(flavor: Flavor) -> Migrator {
     let migrations = MIGRATIONS.iter().map(|(version, what, sql)| {
         let sql = sql
             .lines()
             .filter(|line| !line.trim_start().starts_with("--"))
             .collect::<Vec<_>>()
             .join("\n")
-            .replace("UUID_TYPE", uuid_type)
-            .replace("SERIAL_KEY", serial_key);
+            .replace("UUID_TYPE", flavor.uuid_type)
+            .replace("SERIAL_KEY", flavor.serial_key)
+            .replace("TALLY_TRIGGERS", flavor.tally_triggers);
         let sql = AssertSqlSafe(sql).into_sql_str();
         Migration::new(*version, (*what).into(), MigrationType::Simple, sql, false)
     });

@@ -21,7 +21,7 @@ mod visits;
 
 pub use audit::AuditEntry;
 pub use backlog::Backlog;
-pub use census::{Group, Troubles};
+pub use census::{Night, Troubles};
 pub use database::{State, StateLocation};
 pub use deliveries::{Delivery, DeliveryCounts};
 pub use lock::InstanceLock;

@@ -189,7 +189,7 @@ impl State {
             count(report.failed),
         ];
         self.command(&sql, &params).await?;
-        Ok(())
+        self.fold_counts().await
     }
 
     /// How much each task did in each hour since a moment, in order of name and time.

@@ -9,30 +9,31 @@ use super::access::Reader;
 use super::app::WebApp;
 use super::error::WebResult;
 use super::openapi::Refusals;
-use super::overview::{AGES, StageCounts};
+use super::overview::{NIGHTS, StageCounts};
 use crate::clock::Moment;
+use crate::state::Night;
 
 /// How old datasets are, and how far.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Ages {
     /// When they were counted, in milliseconds since 1970 UTC.
     time: Moment,
-    /// From the youngest to the oldest.
-    classes: Vec<AgeClass>,
+    /// The last 45 nights, the oldest first.
+    nights: Vec<NightCounts>,
+    /// Datasets of all nights before.
+    older: StageCounts,
 }
 
-/// Datasets of about the same age.
+/// Datasets of a night, which goes from noon to noon UTC.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct AgeClass {
-    /// They have reached this age, in milliseconds since the observation.
-    from: i64,
-    /// They have not reached this one; none for the oldest.
-    to: Option<i64>,
+pub(super) struct NightCounts {
+    /// When it began, in milliseconds since 1970 UTC. Its date is the `day_obs` of the observations.
+    begin: Moment,
     /// How many are how far.
     stages: StageCounts,
 }
 
-/// How old datasets are since their observation, and how far. As old as `counts`.
+/// How many datasets of each night are how far.
 #[utoipa::path(
     get,
     path = "/prompt-publication/api/ages",
@@ -41,23 +42,26 @@ pub(super) struct AgeClass {
 )]
 pub(super) async fn get(_: Reader, State(app): State<WebApp>) -> WebResult<Json<Ages>> {
     let overview = app.overview().await?;
-    let ends = AGES.iter().map(|age| Some(*age)).chain([None]);
-    let mut classes: Vec<AgeClass> = std::iter::once(0)
-        .chain(AGES)
-        .zip(ends)
-        .map(|(from, to)| AgeClass {
-            from,
-            to,
+    let Night(first) = overview.first_night();
+    let mut nights: Vec<NightCounts> = (first..first + NIGHTS)
+        .map(|night| NightCounts {
+            begin: Night(night).begin(),
             stages: StageCounts::default(),
         })
         .collect();
-    for group in &overview.groups {
-        if let Some(class) = classes.get_mut(group.age) {
-            class.stages.add(group);
+    let mut older = StageCounts::default();
+    for (Night(night), statuses, count) in &overview.nights {
+        let place = usize::try_from(night - first).ok();
+        // What was observed after now, by a clock that is ahead, is of this night.
+        let last = nights.len() - 1;
+        match place {
+            Some(place) => nights[place.min(last)].stages.add(*statuses, *count),
+            None => older.add(*statuses, *count),
         }
     }
     Ok(Json(Ages {
         time: overview.time,
-        classes,
+        nights,
+        older,
     }))
 }

@@ -36,12 +36,12 @@ pub(super) async fn render(app: &WebApp) -> WebResult<String> {
 async fn datasets(app: &WebApp, registry: &mut Registry) -> WebResult<()> {
     let overview = app.overview().await?;
     let mut counts: BTreeMap<(&str, &str), i64> = BTreeMap::new();
-    for group in &overview.groups {
+    for (_, statuses, count) in &overview.counts {
         for repository in RepositoryName::ALL {
-            let status = group.statuses[repository as usize];
+            let status = statuses[repository as usize];
             *counts
                 .entry((repository.name(), status.name()))
-                .or_default() += group.count;
+                .or_default() += count;
         }
     }
     let by_status = Numbers::default();

@@ -28,6 +28,7 @@ mod settings;
 mod tasks;
 mod throughput;
 mod user;
+mod webhooks;
 
 pub use app::WebApp;
 pub use openapi::text as openapi_text;

@@ -11,6 +11,7 @@ use utoipa::{IntoResponses, OpenApi, ToSchema};
 use super::error::WebResult;
 use super::{
     ages, audit, commands, counts, datasets, health, holds, problems, tasks, throughput, user,
+    webhooks,
 };
 
 #[derive(OpenApi)]
@@ -28,6 +29,7 @@ use super::{
         tasks::get,
         problems::get,
         holds::get,
+        webhooks::get,
         datasets::get,
         datasets::search,
         audit::get,

@@ -1,4 +1,4 @@
-//! What takes a while to count, counted now and then for all who ask.
+//! What all who ask want to know, asked of the state database now and then for all of them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,20 +11,10 @@ use utoipa::ToSchema;
 
 use super::app::Shared;
 use crate::clock::Moment;
-use crate::state::{Backlog, Group, RepositoryName, State, Status, Step, Troubles};
+use crate::state::{Backlog, Night, RepositoryName, State, Status, Step, Troubles};
 
-const HOUR: i64 = 3_600_000;
-
-/// The ages that tell classes of datasets apart, in milliseconds: an hour, half a day, the usual embargo, a week,
-/// the usual retention, and twice that.
-pub(super) const AGES: [i64; 6] = [
-    HOUR,
-    12 * HOUR,
-    80 * HOUR,
-    7 * 24 * HOUR,
-    30 * 24 * HOUR,
-    60 * 24 * HOUR,
-];
+/// How many nights are told apart, this one among them: somewhat more than datasets are kept for.
+pub(super) const NIGHTS: i64 = 45;
 
 /// An overview is never made more often than this.
 const SHORTEST: Duration = Duration::from_secs(2);
@@ -87,25 +77,27 @@ pub(super) struct StageCounts {
 }
 
 impl StageCounts {
-    pub(super) fn add(&mut self, group: &Group) {
-        *match Stage::of(group.statuses) {
+    pub(super) fn add(&mut self, statuses: [Status; 5], count: i64) {
+        *match Stage::of(statuses) {
             Stage::Embargoed => &mut self.embargoed,
             Stage::Staged => &mut self.staged,
             Stage::Published => &mut self.published,
             Stage::Expired => &mut self.expired,
             Stage::Deleted => &mut self.deleted,
             Stage::Missing => &mut self.missing,
-        } += group.count;
+        } += count;
     }
 }
 
-/// What takes a while to count.
+/// What all want to know.
 #[derive(Debug)]
 pub(super) struct Overview {
-    /// When it was counted.
+    /// When it was so.
     pub(super) time: Moment,
-    /// Datasets by type, statuses and class of age.
-    pub(super) groups: Vec<Group>,
+    /// How many datasets of each type have each combination of statuses.
+    pub(super) counts: Vec<(String, [Status; 5], i64)>,
+    /// How many datasets of each night have, the oldest first; see [`first_night`](Self::first_night).
+    pub(super) nights: Vec<(Night, [Status; 5], i64)>,
     /// The types of all datasets, and whether each is held back.
     pub(super) types: HashMap<String, bool>,
     /// What is ready for each step.
@@ -123,11 +115,17 @@ impl Overview {
         }
         Ok(Self {
             time: now,
-            groups: state.census(now, &AGES).await?,
+            counts: state.counts().await?,
+            nights: state.counts_by_night(first_night(now)).await?,
             types: state.dataset_types().await?,
             backlogs,
             troubles: state.troubles().await?,
         })
+    }
+
+    /// The first night that is told apart from those before it.
+    pub(super) fn first_night(&self) -> Night {
+        first_night(self.time)
     }
 
     /// What is ready for a step.
@@ -135,6 +133,10 @@ impl Overview {
         let found = self.backlogs.iter().find(|(one, _)| *one == step);
         found.map(|(_, backlog)| *backlog).unwrap_or_default()
     }
+}
+
+fn first_night(now: Moment) -> Night {
+    Night(Night::of(now).0 - NIGHTS + 1)
 }
 
 /// The last overview.

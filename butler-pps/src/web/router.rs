@@ -13,7 +13,7 @@ use super::app::WebApp;
 use super::error::WebError;
 use super::{
     ages, audit, commands, counts, datasets, health, holds, openapi, pages, problems, tasks,
-    throughput, user,
+    throughput, user, webhooks,
 };
 
 /// Where everything is but health and metrics.
@@ -29,6 +29,7 @@ pub fn router(app: WebApp) -> Router {
         .route("/tasks", get(tasks::get))
         .route("/problems", get(problems::get))
         .route("/holds", get(holds::get))
+        .route("/webhooks", get(webhooks::get))
         .route("/datasets/{id}", get(datasets::get))
         .route("/search", get(datasets::search))
         .route("/audit", get(audit::get))

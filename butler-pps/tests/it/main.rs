@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod commands;
+mod counting;
 mod end_to_end;
 mod faults;
 mod inputs;

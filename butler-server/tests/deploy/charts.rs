@@ -264,6 +264,16 @@ fn wrong_values_are_refused_by_name() {
             "publication: {repos: {embargo: ''}}",
             "embargo",
         ),
+        (
+            "prompt-publication",
+            "web: {enabled: true}",
+            "how users are known",
+        ),
+        (
+            "prompt-publication",
+            "web: {enabled: true, gafaelfawrUrl: DISABLED}",
+            "global.host",
+        ),
     ] {
         let said = refusal(chart, text);
         assert!(said.contains(named), "{chart}, {text}: {said}");
@@ -278,6 +288,66 @@ fn a_server_without_repositories_is_refused() {
         errors(&rendered).contains("at least one repository"),
         "{rendered:?}"
     );
+}
+
+#[test]
+fn the_page_of_publication_is_served_only_where_it_is_wanted_and_only_through_the_ingress() {
+    let files = value_files("prompt-publication");
+    let without = render("prompt-publication", &files[..1]);
+    for kind in ["Service", "Ingress", "GafaelfawrIngress", "ServiceMonitor"] {
+        assert!(
+            without.iter().all(|manifest| manifest["kind"] != kind),
+            "{kind}"
+        );
+    }
+    let policy = find(&without, "NetworkPolicy", "publication");
+    assert_eq!(policy["spec"]["ingress"], Value::Null);
+
+    let file = files.iter().find(|file| file.ends_with("web-values.yaml"));
+    let manifests = render("prompt-publication", &[file.unwrap().clone()]);
+    let service = &pods(&manifests)[0]["containers"][0];
+    for (probe, path) in [
+        ("startupProbe", "/health/live"),
+        ("livenessProbe", "/health/live"),
+        ("readinessProbe", "/health/ready"),
+    ] {
+        assert_eq!(service[probe]["httpGet"]["path"], path);
+    }
+    let variables = service["env"].as_array().unwrap();
+    for (name, value) in [
+        ("PROMPTPUB_LISTEN", "0.0.0.0:8080"),
+        ("PROMPTPUB_WEB_GROUPS", "g_curators"),
+        ("PROMPTPUB_WEB_READERS", "g_curators,g_operators"),
+        ("PROMPTPUB_GAFAELFAWR_URL", "https://data.example.org/auth"),
+    ] {
+        let variable = variables.iter().find(|variable| variable["name"] == name);
+        assert_eq!(variable.unwrap()["value"], value, "{name}");
+    }
+    for (end, path, redirect) in [
+        ("-api", "/prompt-publication/api", false),
+        ("-page", "/prompt-publication", true),
+    ] {
+        let ingress = find(&manifests, "GafaelfawrIngress", end);
+        let given = ingress.pointer("/template/spec/rules/0/http/paths/0/path");
+        assert_eq!(given.unwrap(), path);
+        assert_eq!(ingress["config"]["loginRedirect"], redirect, "{path}");
+        let delegate = &ingress["config"]["delegate"]["internal"]["service"];
+        assert_eq!(delegate, "prompt-publication");
+    }
+    let policy = find(&manifests, "NetworkPolicy", "publication");
+    let from = &policy["spec"]["ingress"][0]["from"][0];
+    assert_eq!(
+        from["podSelector"]["matchLabels"]["gafaelfawr.lsst.io/ingress"],
+        "true"
+    );
+    let plain = values(
+        "global: {host: data.example.org, baseUrl: null}\nweb: {gafaelfawrUrl: DISABLED}\ningress: {gafaelfawr: {enabled: false}}\n",
+    );
+    let files = [file.unwrap().clone(), plain.path().to_owned()];
+    let manifests = render("prompt-publication", &files);
+    let ingress = find(&manifests, "Ingress", "publication");
+    let path = ingress.pointer("/spec/rules/0/http/paths/0/path");
+    assert_eq!(path.unwrap(), "/prompt-publication");
 }
 
 #[test]

@@ -35,6 +35,29 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{ .Values.secrets.existingSecret | default (include "prompt-publication.fullname" .) }}
 {{- end }}
 
+{{- define "prompt-publication.host" -}}
+{{- $host := .Values.global.host | default (get (urlParse (.Values.global.baseUrl | default "")) "host") -}}
+{{ required "global.host (or global.baseUrl) must be set for an ingress" $host }}
+{{- end }}
+
+{{/* Where Gafaelfawr is, if users are known by it. */}}
+{{- define "prompt-publication.gafaelfawrUrl" -}}
+{{- if .Values.web.gafaelfawrUrl -}}
+{{ .Values.web.gafaelfawrUrl }}
+{{- else if .Values.ingress.gafaelfawr.enabled -}}
+{{ required "global.baseUrl must be set with ingress.gafaelfawr" .Values.global.baseUrl }}/auth
+{{- else if not .Values.web.jwt.jwksUrl -}}
+{{ fail "nothing says how users are known: set ingress.gafaelfawr.enabled, web.gafaelfawrUrl (a URL or DISABLED) or web.jwt.jwksUrl" }}
+{{- end }}
+{{- end }}
+
+{{- define "prompt-publication.backend" -}}
+service:
+  name: {{ include "prompt-publication.fullname" . | quote }}
+  port:
+    number: {{ .Values.service.port }}
+{{- end }}
+
 {{/* What a container may not do. */}}
 {{- define "prompt-publication.containerSecurity" -}}
 allowPrivilegeEscalation: false

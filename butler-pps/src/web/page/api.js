@@ -4,8 +4,9 @@
 export const ask = (path) => send(path);
 
 /** A command in one short line, as the service wants it confirmed. */
-export function summary({ action, task, ids, instrument, visit, dataset_type }) {
+export function summary({ action, task, ids, instrument, visit, dataset_type, webhook }) {
   const what = action.replace("_", " ");
+  if (action === "resend") return `${what} ${webhook ?? "all"}`;
   if (ids) return `${what} ${ids.length === 0 ? "all" : ids.length === 1 ? ids[0] : `${ids.length} datasets`}`;
   return `${what} ${task ?? dataset_type ?? `${instrument} ${visit}`}`;
 }

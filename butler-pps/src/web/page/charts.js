@@ -1,40 +1,44 @@
 // The charts. Sizes are those of the drawing; colors come from the style sheet.
 
 import { byId, count, draw, make } from "./dom.js";
-import { duration, moment, short } from "./format.js";
+import { duration, moment, night, short } from "./format.js";
 
 /** The stages in the order of a dataset's life. */
 export const STAGES = ["embargoed", "staged", "published", "expired", "deleted", "missing"];
 
 const HOUR = 3_600_000;
 
-/** For each class of age, the part of datasets that is in each stage. */
-export function showAges({ classes }) {
-  const [width, height, foot, head] = [520, 190, 22, 20];
-  const step = width / classes.length;
-  const parts = classes.flatMap(({ from, to, stages }, index) => {
-    const total = STAGES.reduce((sum, stage) => sum + stages[stage], 0);
-    const x = index * step + 6;
-    const center = { x: (index + 0.5) * step, "text-anchor": "middle" };
+/** How many datasets of each night are in each stage. */
+export function showAges({ nights, older }) {
+  const [width, height, foot, left, top] = [520, 190, 20, 44, 14];
+  const sum = (stages) => STAGES.reduce((all, stage) => all + stages[stage], 0);
+  const most = nice(Math.max(1, ...nights.map(({ stages }) => sum(stages))));
+  const [step, deep] = [(width - left) / nights.length, height - foot - top];
+  const columns = nights.map(({ begin, stages }, index) => {
     let y = height - foot;
-    const bars = STAGES.filter((stage) => stages[stage] > 0).map((stage) => {
-      const part = ((height - foot - head) * stages[stage]) / total;
-      y -= part;
-      const bar = draw("rect", { x, y: y.toFixed(2), width: step - 12, height: part.toFixed(2), class: stage });
-      bar.append(draw("title", {}, `${count(stages[stage])} ${stage}`));
-      return bar;
+    const parts = STAGES.filter((stage) => stages[stage] > 0).map((stage) => {
+      const high = Math.max(0.5, (deep * stages[stage]) / most);
+      y -= high;
+      return draw("rect", { x: left + index * step + 1, y: y.toFixed(2), width: step - 2, height: high.toFixed(2), class: stage });
     });
-    const label = to === null ? `> ${duration(from)}` : `< ${duration(to)}`;
-    const baseline = draw("line", { x1: x, x2: x + step - 12, y1: height - foot, y2: height - foot });
-    return [baseline, ...bars,
-      draw("text", { ...center, y: y - 6, class: "value" }, total > 0 ? short(total) : "–"),
-      draw("text", { ...center, y: height - 6 }, label)];
+    const told = STAGES.filter((stage) => stages[stage] > 0).map((stage) => `${count(stages[stage])} ${stage}`);
+    return draw("g", {}, ...parts, draw("title", {}, `${night(begin)}: ${told.join(", ") || "none"}`));
   });
+  const dates = nights.flatMap(({ begin }, index) => ((nights.length - 1 - index) % 11 === 0
+    ? [draw("text", { x: left + (index + 0.5) * step, y: height - 4, "text-anchor": index > 0 && index === nights.length - 1 ? "end" : "middle" }, night(begin).slice(5))] : []));
   const chart = byId("ages");
   chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  chart.replaceChildren(...parts);
+  chart.replaceChildren(...axis(width, left, top, deep, most), ...columns, ...dates);
+  byId("older").textContent = `and ${count(sum(older))} of earlier nights`;
   byId("legend").replaceChildren(...STAGES.map((stage) => make("li", { class: stage }, make("i", {}), stage)));
 }
+
+/** Lines for nothing, half and all of the highest number, with what they stand for. */
+const axis = (width, left, top, deep, most) => [0, 0.5, 1].flatMap((part) => {
+  const y = top + deep * (1 - part);
+  return [draw("line", { x1: left, x2: width, y1: y, y2: y }),
+    draw("text", { x: left - 6, y: y + 4, "text-anchor": "end" }, short(most * part))];
+});
 
 /** The bars of a series of hours, in a drawing of this size; what failed is on top. Long series are drawn in wider bars. */
 function bars({ since, hours }, series, width, height, most) {
@@ -66,11 +70,6 @@ export function showThroughput(throughput, name) {
   const [width, height, foot, left] = [520, 190, 20, 44];
   const [top, most] = [14, nice(highest(series))];
   const deep = height - foot - top;
-  const lines = [0, 0.5, 1].flatMap((part) => {
-    const y = top + deep * (1 - part);
-    return [draw("line", { x1: left, x2: width, y1: y, y2: y }),
-      draw("text", { x: left - 6, y: y + 4, "text-anchor": "end" }, short(most * part))];
-  });
   const drawn = draw("g", { transform: `translate(${left} ${top})` }, ...bars(throughput, series, width - left, deep, most));
   const { since, hours } = throughput;
   const times = [0, 0.5, 1].map((part) => draw("text", {
@@ -78,7 +77,7 @@ export function showThroughput(throughput, name) {
   }, part === 1 ? "now" : moment(since + Math.floor(hours * part) * HOUR).slice(5, 16)));
   const chart = byId("throughput");
   chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  chart.replaceChildren(...lines, drawn, ...times);
+  chart.replaceChildren(...axis(width, left, top, deep, most), drawn, ...times);
   const [done, failed] = ["done", "failed"].map((key) => series.reduce((sum, hour) => sum + hour[key], 0));
   byId("throughput-text").textContent =
     `${count(done)} datasets in ${duration(hours * HOUR)}, ${(done / hours / 3600).toFixed(1)} a second; ${count(failed)} failed. Times are UTC.`;

@@ -12,6 +12,7 @@ const MEANING = {
   release_visit: "The datasets of the visit go on.",
   hold_type: "No dataset of this type takes any step until it is released.",
   release_type: "The datasets of this type go on.",
+  resend: "What was given up is sent to the receiver again.",
   force_expire: "The datasets leave the public repositories and their files are deleted everywhere, whatever policy and holds say. This cannot be undone.",
 };
 

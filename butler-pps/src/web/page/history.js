@@ -3,7 +3,7 @@
 import { STAGES } from "./charts.js";
 import { commandButton } from "./confirm.js";
 import { byId, make, plural } from "./dom.js";
-import { duration, moment, relative } from "./format.js";
+import { fate, moment, relative } from "./format.js";
 
 const REPOSITORIES = ["embargo", "prompt_prep", "repo_main", "google_int", "google_prod"];
 const LOOK = { PRESENT: "published", MISSING: "missing", DELETED: "deleted", EXPIRED: "expired" };
@@ -47,7 +47,7 @@ function history({ dataset, rule, type_held, events, next, commands }, time, onP
   return [
     title,
     facts([
-      ["ID", id], ["visit", toVisit], ["made by", dataset.origin], ["rule", rule ? policy(rule) : "none: stays in embargo"],
+      ["ID", id], ["visit", toVisit], ["made by", dataset.origin], ["rule", rule ? `${rule.name} (${fate(rule)})` : "none: stays in embargo"],
       ["held back with", held], ["forced to expire", dataset.forced ? "yes" : null],
     ]),
     ...(dataset.problem ? [make("p", { class: "error" }, `${dataset.problem_step}: ${dataset.problem}`)] : []),
@@ -58,9 +58,6 @@ function history({ dataset, rule, type_held, events, next, commands }, time, onP
     actions,
   ];
 }
-
-const policy = (rule) =>
-  `${rule.name} (${rule.public ? "public" : "internal"} after ${duration(rule.embargo)}, ${rule.retention === null ? "kept" : `for ${duration(rule.retention)}`})`;
 
 function unknown(found, time) {
   return make("p", {}, `The embargo repository does not know ${found.id}: ${found.error} (named ${relative(found.first, time)}; it is looked for again).`);

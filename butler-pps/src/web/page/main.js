@@ -6,7 +6,7 @@ import { showAges, showThroughput } from "./charts.js";
 import { prepareCommands, prepareDialog } from "./confirm.js";
 import { byId, make } from "./dom.js";
 import { showFound } from "./history.js";
-import { showAudit, showHolds, showProblems, showStages, showTasks, showTypes } from "./tables.js";
+import { showAudit, showHolds, showProblems, showStages, showTasks, showTypes, showWebhooks } from "./tables.js";
 
 const INTERVAL = 10_000;
 
@@ -33,8 +33,8 @@ const kindly = (work) => async (...given) => {
 const drawThroughput = () => showThroughput(throughput, byId("task").value);
 
 const update = kindly(async () => {
-  const questions = ["user", "counts", "ages", `throughput?hours=${byId("hours").value}`, "tasks", "problems", "holds", "audit"];
-  const [user, counts, ages, hours, tasks, problems, holds, audit] = await Promise.all(questions.map(ask));
+  const questions = ["user", "counts", "ages", `throughput?hours=${byId("hours").value}`, "tasks", "problems", "holds", "webhooks", "audit"];
+  const [user, counts, ages, hours, tasks, problems, holds, webhooks, audit] = await Promise.all(questions.map(ask));
   notify(null);
   time = tasks.time;
   throughput = hours;
@@ -52,6 +52,7 @@ const update = kindly(async () => {
   showTasks(tasks, hours);
   showProblems(problems, time, search);
   showHolds(holds);
+  showWebhooks(webhooks);
   showAudit(audit);
   if (searched) await show();
   byId("main").setAttribute("aria-busy", "false");

@@ -3,11 +3,11 @@
 import { STAGES, spark } from "./charts.js";
 import { commandButton } from "./confirm.js";
 import { byId, count, make } from "./dom.js";
-import { duration, moment, relative, short } from "./format.js";
+import { duration, fate, moment, relative, short } from "./format.js";
 
 const MEANING = {
-  embargoed: "in embargo alone", staged: "in prompt_prep", published: "public", expired: "expired, not yet deleted",
-  deleted: "deleted", missing: "not where they should be",
+  embargoed: "in embargo alone", staged: "in prompt_prep, not public", published: "public", expired: "public no more, not deleted",
+  deleted: "known to registries only", missing: "not where they should be",
 };
 
 /** Replaces what is inside elements, and gives the focus back to what had it. */
@@ -32,8 +32,8 @@ const number = (value, look = "") =>
 /** The stages, and those that do not get on. */
 export function showStages({ total, troubles, time }) {
   const tile = (name, value, meaning) =>
-    make("li", { class: name, title: count(value) }, make("b", {}, short(value)), make("span", {}, `${name}: ${meaning}`));
-  const stuck = tile("stuck", troubles.stuck + troubles.unknown, "failing, or unknown");
+    make("li", { class: name, title: count(value) }, make("b", {}, short(value)), make("span", {}, make("strong", {}, name), meaning));
+  const stuck = tile("stuck", troubles.stuck + troubles.unknown, "failing, or unknown to embargo");
   byId("stages").replaceChildren(...STAGES.map((stage) => tile(stage, total[stage], MEANING[stage])), stuck);
   byId("as-of").textContent = `counted at ${moment(time)} UTC`;
 }
@@ -43,9 +43,7 @@ export function showTypes({ dataset_types }) {
   const policy = ({ rule, held }) => {
     const tag = held ? [make("span", { class: "tag staged" }, "held back"), " "] : [];
     if (!rule) return [...tag, make("span", { class: "hint" }, "no rule: stays in embargo")];
-    const kept = rule.retention === null ? "kept" : `for ${duration(rule.retention)}`;
-    const after = rule.embargo > 0 ? `after ${duration(rule.embargo)}, ` : "";
-    return [...tag, make("span", { class: "hint", title: rule.name }, `${rule.public ? "public" : "internal"} ${after}${kept}`)];
+    return [...tag, make("span", { class: "hint", title: rule.name }, fate(rule))];
   };
   const rows = dataset_types.map((type) => make("tr", {},
     make("td", {}, type.name), make("td", {}, ...policy(type)),
@@ -61,7 +59,7 @@ export function showTasks({ tasks, time }, throughput) {
     const failing = task.error !== null && task.error_time > (task.succeeded ?? 0);
     const state = task.paused ? ["paused", "staged"] : task.running ? ["running", "published"]
       : failing ? ["failing", "missing"] : task.requested !== null ? ["asked for", "published"] : ["waiting", ""];
-    const ready = task.ready > 0 ? `${short(task.ready)}${task.ready_age > 1000 ? `, for ${duration(task.ready_age)}` : ""}` : "0";
+    const ready = task.ready > 0 ? `${short(task.ready)}${task.ready >= 5000 ? "+" : ""}${task.ready_age > 1000 ? `, for ${duration(task.ready_age)}` : ""}` : "0";
     const error = failing ? [make("span", { class: "bad", title: `${moment(task.error_time)} UTC` }, task.error)]
       : task.error !== null ? [make("span", { class: "hint", title: task.error }, `over since ${relative(task.succeeded, time)}`)] : [];
     const from = task.source ? `${task.source} → ${task.target}` : task.target;
@@ -115,6 +113,15 @@ export function showHolds({ visits, dataset_types }) {
   ];
   const nothing = make("li", { class: "hint" }, "Nothing. A visit can be held back where a search shows it.");
   renew([[byId("holds"), items.length > 0 ? items : [nothing]]]);
+}
+
+/** How far receivers of webhooks are; nothing where there are none. */
+export function showWebhooks({ receivers }) {
+  byId("webhooks-part").hidden = receivers.length === 0;
+  const rows = receivers.map(({ name, pending, delivered, given_up, error }) => make("tr", {},
+    make("td", { title: error ?? "" }, name), number(delivered), number(pending), number(given_up, "bad"),
+    make("td", { class: "actions" }, ...(given_up > 0 ? [commandButton("Resend", { action: "resend", webhook: name })] : []))));
+  table("webhooks", heads("receiver", ["delivered"], ["pending"], ["given up"], ""), rows, "");
 }
 
 /** Who has commanded what. */

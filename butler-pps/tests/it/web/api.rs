@@ -3,7 +3,7 @@
 use butler_pps::state::{RepositoryName, Status};
 use serde_json::{Value, json};
 
-use super::filled::Filled;
+use super::filled::{Filled, NIGHTS};
 use crate::observatory::Databases;
 
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn datasets_are_counted_by_stage_type_and_age() {
         let types = counts["dataset_types"].as_array().unwrap();
         let of = |name: &str| types.iter().find(|one| one["name"] == name).unwrap();
         assert_eq!(of("mystery")["rule"], Value::Null);
-        assert_eq!(of("mystery")["stages"]["embargoed"], 132);
+        assert_eq!(of("mystery")["stages"]["embargoed"], 12 * NIGHTS.len());
         assert_eq!(of("difference_image")["rule"]["embargo"], 80 * 3_600_000);
         for stage in ["embargoed", "published", "expired", "deleted"] {
             assert_ne!(of("difference_image")["stages"][stage], 0, "{stage}");
@@ -39,12 +39,17 @@ async fn datasets_are_counted_by_stage_type_and_age() {
         assert_eq!(sum(&embargo["statuses"]), filled.count);
 
         let ages = site.ask("ages").await;
-        let classes = ages["classes"].as_array().unwrap();
-        let all: i64 = classes.iter().map(|class| sum(&class["stages"])).sum();
-        assert_eq!((classes.len(), all), (7, filled.count));
-        assert_eq!(classes[6]["to"], Value::Null);
-        assert_eq!(sum(&classes[6]["stages"]), 84);
-        assert_eq!(classes[6]["stages"]["published"], 36);
+        let nights = ages["nights"].as_array().unwrap();
+        let recent: i64 = nights.iter().map(|night| sum(&night["stages"])).sum();
+        let last = nights.last().unwrap();
+        assert_eq!((nights.len(), sum(&last["stages"])), (45, 84));
+        assert_eq!(last["stages"]["staged"], 1);
+        // Those of fifty and of seventy nights ago: some are kept, the others are gone.
+        assert_eq!(recent + sum(&ages["older"]), filled.count);
+        assert_eq!(
+            (&ages["older"]["published"], &ages["older"]["deleted"]),
+            (&json!(72), &json!(72))
+        );
     }
 }
 

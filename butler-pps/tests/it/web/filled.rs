@@ -26,7 +26,9 @@ const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
 
 /// How many days ago visits were.
-const NIGHTS: [i64; 11] = [0, 1, 2, 3, 5, 10, 20, 29, 35, 50, 70];
+pub(crate) const NIGHTS: [i64; 22] = [
+    0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 13, 14, 17, 18, 20, 23, 26, 29, 35, 50, 70,
+];
 
 /// Dataset types, how many hours they are under embargo, and after how many days they expire.
 const TYPES: [(&str, i64, Option<i64>); 7] = [
@@ -157,8 +159,12 @@ impl Filled {
             ]);
         }
         for (step, time) in steps {
+            // These two do not get so far.
+            let troubled = [self.missing, self.stuck];
+            let on = |id: &&Uuid| step != Step::ToGoogleProd || !troubled.contains(*id);
+            let ids: Vec<Uuid> = ids.iter().filter(on).copied().collect();
             if time <= now {
-                self.state.record(step, ids, time).await.unwrap();
+                self.state.record(step, &ids, time).await.unwrap();
             }
         }
     }
