@@ -90,7 +90,7 @@ pub(super) async fn get(_: Reader, State(app): State<WebApp>) -> WebResult<Json<
     let overview = app.overview().await?;
     let mut total = StageCounts::default();
     let mut types: BTreeMap<&str, StageCounts> = BTreeMap::new();
-    for (name, _) in &overview.types {
+    for name in overview.types.keys() {
         types.entry(name).or_default();
     }
     for (name, statuses, count) in &overview.counts {
