@@ -10,7 +10,7 @@ use butler_core::query::{QuerySource, ResultLimit, ResultPage, SimpleQuery};
 use butler_direct::{DirectButler, OpenOptions};
 use butler_tests::canonical::differences;
 use butler_tests::python::Script;
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
 
@@ -222,9 +222,13 @@ async fn waiting(connection: &mut PgConnection, schema: &str) -> i64 {
 }
 
 async fn until(connection: &mut PgConnection, schema: &str, wanted: i64) {
-    while waiting(connection, schema).await != wanted {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let came = async {
+        while waiting(connection, schema).await != wanted {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let came = tokio::time::timeout(Duration::from_secs(60), came).await;
+    came.unwrap_or_else(|_| panic!("not {wanted} statements wait after a minute"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -247,11 +251,11 @@ async fn dropped_queries_are_cancelled_on_the_server() {
     let query = butler_core::query::Query::new(butler.registry().query_driver(&defaults));
     let results = query.dimension_records("visit").unwrap();
 
-    // A stream of which nothing has come yet.
+    // A stream of which nothing has come yet, and which is dropped with who waits for it.
     let mut pages = results.pages();
-    assert!(pages.next().now_or_never().is_none());
+    let reading = tokio::spawn(async move { pages.next().await.is_some() });
     until(&mut observer, &schema, 1).await;
-    drop(pages);
+    reading.abort();
     until(&mut observer, &schema, 0).await;
 
     // Something that is waited for, until it is not.
