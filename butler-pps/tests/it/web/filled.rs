@@ -127,10 +127,10 @@ impl Filled {
                 if name == "dia_source_apdb" && night == 5 {
                     (self.published, self.visit) = (ids[0], number);
                 }
-                if name == "preliminary_visit_image" && night == 10 {
+                if name == "preliminary_visit_image" && (night, visit) == (10, 0) {
                     self.missing = ids[1];
                 }
-                if name == "isr_log" && night == 0 {
+                if name == "isr_log" && (night, visit) == (0, 0) {
                     self.stuck = ids[2];
                 }
                 self.live(&ids, end.plus(embargo * HOUR), retention, now)
