@@ -170,12 +170,11 @@ async fn the_keyboard_is_enough_and_the_dark_is_respected() {
 }
 
 #[tokio::test]
-async fn who_may_not_command_is_shown_why() {
+async fn who_may_not_command_looks_on_and_is_told_why() {
     let filled = Filled::new(Databases::Sqlite).await;
-    let site = filled.guarded(&[]).await;
     let browser = Browser::start(420, 1200, false).await;
     // Nobody has said who the browser's user is: the page says so, and shows nothing else.
-    browser.open(&site.page()).await;
+    browser.open(&filled.guarded(&[]).await.page()).await;
     let notice = browser
         .wait_for("document.querySelector('#notice').textContent")
         .await;
@@ -183,9 +182,16 @@ async fn who_may_not_command_is_shown_why() {
         notice.as_str().unwrap().contains("X-Auth-Request-User"),
         "{notice}"
     );
-    let open = filled.open().await;
-    browser.open(&open.page()).await;
-    browser.wait_for(READY).await;
+    for (user, shown, enabled) in [("bob", "bob, looking on", false), ("ada", "ada", true)] {
+        browser.open(&filled.guarded_for(user).await.page()).await;
+        browser.wait_for(READY).await;
+        assert_eq!(text(&browser, "#who").await, shown);
+        let buttons = "[...document.querySelectorAll('td.actions button')].map((button) => !button.disabled && !button.title)";
+        let buttons = browser.value(buttons).await;
+        let buttons = buttons.as_array().unwrap();
+        assert!(buttons.len() > 20, "{buttons:?}");
+        assert!(buttons.iter().all(|button| *button == enabled), "{user}");
+    }
     let wide = "document.documentElement.scrollWidth <= innerWidth";
     assert_eq!(browser.value(wide).await, true);
     browser.picture("publication-narrow").await;

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::map_request;
 use axum::routing::get as on_get;
 use butler_pps::clock::{Clock, Moment};
 use butler_pps::policy::{DEFAULT, Policy};
@@ -13,7 +15,7 @@ use butler_pps::state::{
 use butler_pps::web::{PREFIX, WebApp, WebOptions, router};
 use butler_server::serve::serve;
 use butler_tests::postgres::TestSchema;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -24,6 +26,9 @@ use crate::observatory::{Databases, START};
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
+
+/// By these an ingress says who sends a request; here, tokens are names.
+const USER_HEADERS: [&str; 2] = ["x-auth-request-user", "x-auth-request-token"];
 
 /// How many days ago visits were.
 pub(crate) const NIGHTS: [i64; 22] = [
@@ -241,18 +246,35 @@ impl Filled {
 
     /// The web app on it, which lets everybody do everything.
     pub(crate) async fn open(&self) -> Site {
-        self.site(WebOptions {
+        let options = WebOptions {
             gafaelfawr_url: Some("DISABLED".to_owned()),
             ..WebOptions::default()
-        })
-        .await
+        };
+        Site::at(listen(self.router(options).await).await)
     }
 
     /// The web app on it, where `ada` is in `g_curators`, and `bob` in `g_others`.
     pub(crate) async fn guarded(&self, readers: &[&str]) -> Site {
+        Site::at(listen(self.guarded_router(readers).await).await)
+    }
+
+    /// The same behind an ingress that knows whoever comes as this user.
+    pub(crate) async fn guarded_for(&self, user: &'static str) -> Site {
+        let name = move |mut request: Request| async move {
+            for header in USER_HEADERS {
+                let value = HeaderValue::from_static(user);
+                request.headers_mut().insert(header, value);
+            }
+            request
+        };
+        let router = self.guarded_router(&[]).await;
+        Site::at(listen(router.layer(map_request(name))).await)
+    }
+
+    async fn guarded_router(&self, readers: &[&str]) -> Router {
         let service = Router::new().route("/auth/api/v1/user-info", on_get(user_info));
         let address = listen(service).await;
-        self.site(WebOptions {
+        self.router(WebOptions {
             gafaelfawr_url: Some(format!("http://{address}/auth")),
             web_groups: Some(vec!["g_curators".to_owned()]),
             web_readers: Some(readers.iter().map(ToString::to_string).collect()),
@@ -261,7 +283,7 @@ impl Filled {
         .await
     }
 
-    async fn site(&self, options: WebOptions) -> Site {
+    async fn router(&self, options: WebOptions) -> Router {
         let options = WebOptions {
             listen: Some(([127, 0, 0, 1], 0).into()),
             ..options
@@ -271,10 +293,7 @@ impl Filled {
         let app = WebApp::new(settings, self.state.clone(), policy, self.clock.clone());
         let app = app.await.unwrap();
         app.set_active(true);
-        Site {
-            address: listen(router(app)).await,
-            client: Client::builder().no_proxy().build().unwrap(),
-        }
+        router(app)
     }
 }
 
@@ -317,6 +336,11 @@ impl Answer {
 }
 
 impl Site {
+    fn at(address: SocketAddr) -> Self {
+        let client = Client::builder().no_proxy().build().unwrap();
+        Self { address, client }
+    }
+
     pub(crate) fn page(&self) -> String {
         format!("http://{}{PREFIX}/", self.address)
     }
@@ -354,9 +378,9 @@ impl Site {
 
 /// As a user whom the ingress knows.
 pub(crate) fn from_user(request: RequestBuilder, user: &str) -> RequestBuilder {
-    request
-        .header("x-auth-request-user", user)
-        .header("x-auth-request-token", user)
+    USER_HEADERS
+        .into_iter()
+        .fold(request, |request, header| request.header(header, user))
 }
 
 pub(crate) async fn send(request: RequestBuilder) -> Answer {
