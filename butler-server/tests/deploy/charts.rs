@@ -323,6 +323,11 @@ fn the_page_of_publication_is_served_only_where_it_is_wanted_and_only_through_th
         let variable = variables.iter().find(|variable| variable["name"] == name);
         assert_eq!(variable.unwrap()["value"], value, "{name}");
     }
+    let secret = variables
+        .iter()
+        .find(|variable| variable["name"] == "PORTAL_SECRET");
+    let key = &secret.unwrap()["valueFrom"]["secretKeyRef"]["key"];
+    assert_eq!(key, "portal_secret");
     for (end, path, redirect) in [
         ("-api", "/prompt-publication/api", false),
         ("-page", "/prompt-publication", true),
