@@ -180,7 +180,7 @@ impl Database {
             "SELECT current_schema()::text,
                     EXISTS (SELECT FROM pg_extension WHERE extname = 'btree_gist')",
         )
-        .fetch_one(&mut *connection)
+        .fetch_one(&mut **connection)
         .await
         .map_err(|e| SqlError::new(format!("inspecting {label}"), e))?;
         if wanted.for_registry && !has_gist {

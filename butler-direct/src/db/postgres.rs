@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::connect::{Access, ConnectOptions};
 
-/// How long a connection may have been idle without being asked whether it still works.
+/// How long a connection counts as working after it gave a sign of life.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// How long the server may take to give a sign of life.
@@ -32,6 +32,51 @@ const LIFETIME: Duration = Duration::from_secs(1_800);
 /// How long to wait before a server that refuses connections is asked again, the first time and at
 /// most.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(2));
+
+/// A connection, and what is known of its health.
+#[derive(Debug)]
+pub(super) struct Kept {
+    connection: PgConnection,
+    /// When it last gave a sign of life that was asked for.
+    checked: Instant,
+    /// Whether something went wrong since.
+    suspect: bool,
+}
+
+impl Kept {
+    fn new(connection: PgConnection) -> Self {
+        Self {
+            connection,
+            checked: Instant::now(),
+            suspect: false,
+        }
+    }
+
+    /// The connection, and where to note that something went wrong: before others get it, it is then
+    /// asked for a sign of life.
+    pub(super) fn parts(&mut self) -> (&mut PgConnection, &mut bool) {
+        (&mut self.connection, &mut self.suspect)
+    }
+
+    /// Notes if something went wrong.
+    pub(super) fn note<T>(&mut self, done: &sqlx::Result<T>) {
+        self.suspect |= done.is_err();
+    }
+}
+
+impl Deref for Kept {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Kept {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+}
 
 /// A connection that goes back to its pool when dropped.
 pub(super) type Pooled = Object<Connector>;
@@ -114,9 +159,9 @@ impl PostgresPool {
 }
 
 /// Says good-bye to the server, which hears of it otherwise as well.
-async fn close(connections: Vec<PgConnection>) {
-    for connection in connections {
-        if let Err(error) = connection.close().await {
+async fn close(connections: Vec<Kept>) {
+    for kept in connections {
+        if let Err(error) = kept.connection.close().await {
             tracing::debug!("cannot close a database connection in good order: {error}");
         }
     }
@@ -161,27 +206,26 @@ impl Connector {
 }
 
 impl Manager for Connector {
-    type Type = PgConnection;
+    type Type = Kept;
     type Error = sqlx::Error;
 
-    async fn create(&self) -> sqlx::Result<PgConnection> {
+    async fn create(&self) -> sqlx::Result<Kept> {
         // Boxed, since everything that needs a connection would otherwise have room for this.
-        Box::pin(self.connect_patiently()).await
+        Box::pin(self.connect_patiently()).await.map(Kept::new)
     }
 
-    async fn recycle(
-        &self,
-        connection: &mut PgConnection,
-        metrics: &Metrics,
-    ) -> RecycleResult<sqlx::Error> {
+    async fn recycle(&self, kept: &mut Kept, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
         if metrics.age() > LIFETIME {
             return Err(managed::RecycleError::message("it has had its time"));
         }
-        if metrics.last_used() > FRESH {
-            match timeout(SIGN_OF_LIFE, Box::pin(connection.ping())).await {
+        // However busy it is: in use again and again, it would fail again and again.
+        if kept.suspect || kept.checked.elapsed() > FRESH {
+            match timeout(SIGN_OF_LIFE, Box::pin(kept.connection.ping())).await {
                 Ok(alive) => alive?,
                 Err(_) => return Err(managed::RecycleError::message("it gives no sign of life")),
             }
+            kept.suspect = false;
+            kept.checked = Instant::now();
         }
         Ok(())
     }
@@ -241,9 +285,9 @@ impl PostgresTransaction {
 }
 
 impl Deref for PostgresTransaction {
-    type Target = PgConnection;
+    type Target = Kept;
 
-    fn deref(&self) -> &PgConnection {
+    fn deref(&self) -> &Kept {
         match &self.0 {
             Some(connection) => connection,
             None => unreachable!("a transaction has its connection until it ends"),
@@ -252,7 +296,7 @@ impl Deref for PostgresTransaction {
 }
 
 impl DerefMut for PostgresTransaction {
-    fn deref_mut(&mut self) -> &mut PgConnection {
+    fn deref_mut(&mut self) -> &mut Kept {
         match &mut self.0 {
             Some(connection) => connection,
             None => unreachable!("a transaction has its connection until it ends"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::postgres::PgArguments;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Executor, Transaction};
 
@@ -15,7 +15,7 @@ use super::database::Database;
 use super::dialect::{Dialect, quote};
 use super::error::SqlError;
 use super::param::Param;
-use super::postgres::{Pooled, PostgresTransaction};
+use super::postgres::{Kept, Pooled, PostgresTransaction};
 use super::row::Row;
 
 /// How long the rest of an answer that nobody wants may take, before its connection is closed.
@@ -32,7 +32,7 @@ pub(super) enum Connection {
 
 /// A borrowed connection of either kind.
 pub(super) enum Borrowed<'a> {
-    Postgres(&'a mut PgConnection),
+    Postgres(&'a mut Kept),
     Sqlite(&'a mut SqliteConnection),
 }
 
@@ -197,10 +197,11 @@ impl Session {
         self.database.note_statement(&sql);
         let statement = AssertSqlSafe(sql);
         let done = match self.borrow() {
-            Borrowed::Postgres(c) => sqlx::raw_sql(statement)
-                .execute(c)
-                .await
-                .map(|done| done.rows_affected()),
+            Borrowed::Postgres(c) => {
+                let done = sqlx::raw_sql(statement).execute(&mut **c).await;
+                c.note(&done);
+                done.map(|done| done.rows_affected())
+            }
             Borrowed::Sqlite(c) => sqlx::raw_sql(statement)
                 .execute(c)
                 .await
@@ -224,7 +225,9 @@ impl Session {
         let done = match self.borrow() {
             Borrowed::Postgres(c) => {
                 let query = sqlx::query_with(statement, postgres_arguments(params)?);
-                c.execute(query).await.map(|done| done.rows_affected())
+                let done = c.execute(query).await;
+                c.note(&done);
+                done.map(|done| done.rows_affected())
             }
             Borrowed::Sqlite(c) => {
                 let query = sqlx::query_with(statement, sqlite_arguments(params)?);
@@ -257,15 +260,16 @@ impl Session {
         match self.borrow() {
             Borrowed::Postgres(c) => match postgres_arguments(params) {
                 Ok(args) => {
+                    let (c, suspect) = c.parts();
                     let steps = c.fetch_many(sqlx::query_with(statement, args));
-                    rows(steps, sql, Row::Postgres)
+                    rows(steps, sql, Row::Postgres, Some(suspect))
                 }
                 Err(error) => failed(error),
             },
             Borrowed::Sqlite(c) => match sqlite_arguments(params) {
                 Ok(args) => {
                     let steps = c.fetch_many(sqlx::query_with(statement, args));
-                    rows(steps, sql, Row::Sqlite)
+                    rows(steps, sql, Row::Sqlite, None)
                 }
                 Err(error) => failed(error),
             },
@@ -354,17 +358,24 @@ impl Session {
 
 /// The rows of a statement, without what is said of each statement at its end.
 ///
-/// The driver has such a stream as well, but one more in between for every row.
+/// The driver has such a stream as well, but one more in between for every row. Errors are noted in
+/// `suspect`.
 fn rows<'a, D: Send + 'a, R: Send + 'a>(
     steps: BoxStream<'a, sqlx::Result<sqlx::Either<D, R>>>,
     sql: &'a str,
     row: impl Fn(R) -> Row + Send + 'a,
+    mut suspect: Option<&'a mut bool>,
 ) -> BoxStream<'a, std::result::Result<Row, SqlError>> {
     let rows = steps.filter_map(move |step| {
         std::future::ready(match step {
             Ok(sqlx::Either::Right(found)) => Some(Ok(row(found))),
             Ok(sqlx::Either::Left(_)) => None,
-            Err(error) => Some(Err(SqlError::new(summary(sql), error))),
+            Err(error) => {
+                if let Some(suspect) = &mut suspect {
+                    **suspect = true;
+                }
+                Some(Err(SqlError::new(summary(sql), error)))
+            }
         })
     });
     rows.boxed()
