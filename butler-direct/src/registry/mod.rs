@@ -15,7 +15,6 @@ mod dimension_groups;
 mod dimension_records;
 mod expand;
 mod file_records;
-mod implied;
 pub mod locations;
 mod overrides;
 pub mod query;

@@ -511,9 +511,6 @@ impl Registry for SqlRegistry {
                     continue;
                 }
             };
-            let data_id = dataset.data_id().clone();
-            let data_id = self.context.with_implied(&mut session, data_id).await?;
-            let dataset = dataset.expanded(data_id)?;
             return match component {
                 Some(name) => dataset
                     .make_component(name, &self.storage_classes)

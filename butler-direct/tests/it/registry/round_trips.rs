@@ -47,6 +47,16 @@ async fn a_search_takes_one_statement(repository: &Repository) {
         assert_eq!(found.unwrap().as_ref(), expected);
         assert_eq!(statements, 1);
     }
+    // What the records imply comes with it.
+    let id = detector_and_filter(1, "Cam1-G");
+    let flat = insert_one(registry, "flat", id.clone()).await;
+    registry.dataset_type("flat").await.unwrap();
+    let search = registry.find_dataset("flat", &id, &collections, None);
+    let (statements, found) = count(repository, search).await;
+    let found = found.unwrap().unwrap();
+    assert_eq!(found, flat);
+    assert_eq!(found.data_id().get("band"), Some(&"g".into()));
+    assert_eq!(statements, 1);
     // A client that has never heard of the type needs to look it up.
     let another = repository.another().await;
     let before = another.database().statement_count();
