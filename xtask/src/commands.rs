@@ -5,7 +5,7 @@ use crate::dist::Dist;
 use crate::kafka::{Kafka, LIBRARIES_VARIABLE, SERVERS_VARIABLE};
 use crate::phase::phase;
 use crate::postgres::{Postgres, URL_VARIABLE};
-use crate::{deny, native, process, tools, venv, workspace};
+use crate::{deny, native, process, suite, tools, venv, workspace};
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
@@ -77,8 +77,12 @@ impl Services {
     }
 }
 
-/// Builds the tests, starts the services, runs the tests.
+/// Builds the tests, starts the services, runs the tests: all of them, or what the arguments of `cargo test` choose.
 pub(crate) fn test(args: &[String]) -> Result<(), String> {
+    phase("openssl", native::prepare)?;
+    if args.is_empty() {
+        return test_all();
+    }
     let cargo_args: Vec<&String> = args.iter().take_while(|arg| *arg != "--").collect();
     let chosen = cargo_args.iter().any(|arg| {
         ["-p", "--package", "--workspace", "--all", "--manifest-path"]
@@ -88,31 +92,58 @@ pub(crate) fn test(args: &[String]) -> Result<(), String> {
             || arg.starts_with("--package=")
     });
     let scope: &[&str] = if chosen { &[] } else { &["--workspace"] };
-    let test = |extra: &[&str]| {
+    let test = || {
         let mut cargo = workspace::cargo();
-        cargo.arg("test").args(scope).args(extra);
+        cargo.arg("test").args(scope);
         cargo
     };
-    phase("openssl", native::prepare)?;
-    // The one waits for the network, the other for the processor.
-    let services = thread::scope(|threads| {
-        let services = threads.spawn(Services::start);
-        // Options with which Cargo refuses to build ahead.
-        let refusing =
-            |arg: &&String| ["--doc", "--no-run", "--help", "-h"].contains(&arg.as_str());
-        if !cargo_args.iter().any(refusing) {
-            phase("build", || {
-                process::run(test(&["--no-run"]).args(&cargo_args))?;
-                Ok(((), "built".to_owned()))
-            })?;
+    // Options with which Cargo refuses to build ahead.
+    let refusing = |arg: &&String| ["--doc", "--no-run", "--help", "-h"].contains(&arg.as_str());
+    let (services, ()) = with_services(|| {
+        if cargo_args.iter().any(refusing) {
+            return Ok(());
         }
-        services
-            .join()
-            .map_err(|_| "the services' thread panicked".to_owned())?
+        phase("build", || {
+            process::run(test().arg("--no-run").args(&cargo_args))?;
+            Ok(((), "built".to_owned()))
+        })
     })?;
     phase("tests", || {
-        process::run(services.offer(test(&[]).args(args)))?;
+        process::run(services.offer(test().args(args)))?;
         Ok(((), "passed".to_owned()))
+    })
+}
+
+/// Runs the tests of the workspace, then the examples in its documentation.
+fn test_all() -> Result<(), String> {
+    let (services, programs) = with_services(|| {
+        phase("build", || {
+            let programs = suite::build()?;
+            let summary = format!("{} test programs", programs.len());
+            Ok((programs, summary))
+        })
+    })?;
+    phase("tests", || {
+        suite::run(programs, &|command: &mut Command| {
+            services.offer(command);
+        })?;
+        Ok(((), "passed".to_owned()))
+    })?;
+    phase("doc tests", || {
+        process::run(services.offer(workspace::cargo().args(["test", "--workspace", "--doc"])))?;
+        Ok(((), "passed".to_owned()))
+    })
+}
+
+/// Starts the services while something is built: the one waits for the network, the other for the processor.
+fn with_services<T>(build: impl FnOnce() -> Result<T, String>) -> Result<(Services, T), String> {
+    thread::scope(|threads| {
+        let services = threads.spawn(Services::start);
+        let built = build()?;
+        let services = services
+            .join()
+            .map_err(|_| "the services' thread panicked".to_owned())??;
+        Ok((services, built))
     })
 }
 

@@ -15,6 +15,7 @@ mod native;
 mod phase;
 mod postgres;
 mod readme;
+mod suite;
 mod tools;
 mod venv;
 mod workspace;
