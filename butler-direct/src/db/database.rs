@@ -394,8 +394,8 @@ impl Database {
 
     /// Creates a table without its foreign keys, and says whether nobody else was faster.
     ///
-    /// PostgreSQL's `IF NOT EXISTS` does not see what others have not yet committed; it then waits
-    /// for them, and fails on an index of its catalogue or on the finished table.
+    /// Where others have created it and not yet committed, PostgreSQL waits for them, and fails on an
+    /// index of its catalogue or on the finished table.
     async fn create_unlinked(&self, session: &mut Session, spec: &TableSpec) -> Result<bool> {
         let savepoint = session.savepoint().await?;
         for statement in self.ddl().create_unlinked(spec) {

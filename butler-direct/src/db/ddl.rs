@@ -40,10 +40,11 @@ impl DdlWriter<'_> {
         self.statements(spec, if_not_exists, &spec.foreign_keys)
     }
 
-    /// The statements that create the table, unless it is there, without its foreign keys: all
-    /// that takes names, and nothing that locks other tables. [`link`](Self::link) has the rest.
+    /// The statements that create the table without its foreign keys: all that takes names, and
+    /// nothing that locks other tables. [`link`](Self::link) has the rest. They fail if the table is
+    /// there, so that only who made it links it.
     pub fn create_unlinked(&self, spec: &TableSpec) -> Vec<String> {
-        self.statements(spec, true, &[])
+        self.statements(spec, false, &[])
     }
 
     /// The statement that adds the foreign keys to a table created without; none if it has none.
