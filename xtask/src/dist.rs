@@ -105,7 +105,7 @@ fn programs() -> impl Iterator<Item = (&'static str, &'static str)> {
         .filter(move |(package, _)| there(package))
 }
 
-/// Builds all programs and gives the directory that they are in.
+/// Builds all programs, with the caller's `RUSTFLAGS` and more, and gives the directory that they are in.
 fn build() -> Result<PathBuf, String> {
     let mut cargo = workspace::cargo();
     cargo.args(["build", "--locked", "--profile", PROFILE]);
@@ -114,7 +114,8 @@ fn build() -> Result<PathBuf, String> {
     }
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
-    let mut flags = format!("--remap-path-prefix={}=/src", workspace::root().display());
+    let mut flags = env::var("RUSTFLAGS").unwrap_or_default();
+    flags += &format!(" --remap-path-prefix={}=/src", workspace::root().display());
     if let Some(home) = home {
         flags += &format!(" --remap-path-prefix={}=/cargo", home.display());
     }

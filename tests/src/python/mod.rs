@@ -1,12 +1,12 @@
 //! Runs the scripts of `tests/python` with the reference implementation.
 
+mod host;
+
 use crate::provided;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::thread;
+use std::process::{Command, Output};
 use tempfile::TempDir;
 
 /// The Python interpreter that has the reference implementation.
@@ -120,23 +120,8 @@ impl Script {
     ///
     /// # Panics
     /// When it cannot be started.
-    pub fn output(mut self) -> Output {
-        let mut child = self
-            .command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {:?}: {error}", self.command));
-        let mut stdin = child.stdin.take().expect("standard input is a pipe");
-        let input = self.input;
-        // A script that ends without reading its input closes the pipe; its outcome tells the story.
-        let writer = thread::spawn(move || stdin.write_all(&input));
-        let output = child
-            .wait_with_output()
-            .unwrap_or_else(|error| panic!("cannot read from {}: {error}", self.name));
-        let _ = writer.join();
-        output
+    pub fn output(self) -> Output {
+        host::output(&self.command, &self.input)
     }
 }
 
