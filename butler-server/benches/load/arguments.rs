@@ -11,6 +11,7 @@ pub(crate) struct Arguments {
     pub(crate) time: Duration,
     pub(crate) only: Option<String>,
     pub(crate) keep: Option<PathBuf>,
+    pub(crate) server: PathBuf,
     pub(crate) ours: bool,
     pub(crate) reference: bool,
 }
@@ -24,6 +25,7 @@ impl Arguments {
             time: Duration::from_secs(5),
             only: None,
             keep: None,
+            server: env!("CARGO_BIN_EXE_butler-server").into(),
             ours: true,
             reference: true,
         };
@@ -40,6 +42,7 @@ impl Arguments {
                 "--seconds" => parsed.time = Duration::from_secs_f64(value().parse().unwrap()),
                 "--only" => parsed.only = Some(value()),
                 "--keep" => parsed.keep = Some(value().into()),
+                "--server" => parsed.server = value().into(),
                 "--ours" => parsed.reference = false,
                 "--reference" => parsed.ours = false,
                 // Cargo says so to every benchmark.

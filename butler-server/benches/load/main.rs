@@ -1,8 +1,9 @@
 //! Load on the server beside the reference's, on the same repository: `cargo xtask bench server`.
 //!
 //! Arguments: `--datasets N` (1,000,000), `--clients N` (50), `--seconds N` for each operation (5), `--only NAME` for
-//! operations whose name contains it, `--ours` or `--reference` for one server only, `--keep DIR` for a repository that is
-//! kept there, and used if it is there.
+//! operations whose name contains it, `--ours` or `--reference` for one server only, `--server PROGRAM` for ours as it is
+//! installed instead of the one that was built with the benchmark, `--keep DIR` for a repository that is kept there, and
+//! used if it is there.
 //!
 //! Processor times are those of the server's and PostgreSQL's processes, read from `/proc`; clients, servers and
 //! PostgreSQL share this machine, so rates are of all of them together.
@@ -65,7 +66,7 @@ async fn main() {
     };
     let document = repository(&root, arguments.datasets).await;
     let clock = ServerClock::new(&postgres::url()).await;
-    let ours = Program::Ours(env!("CARGO_BIN_EXE_butler-server").into());
+    let ours = Program::Ours(arguments.server.clone());
     let mut servers = Vec::new();
     if arguments.reference {
         servers.push(("Python", Program::Reference));
