@@ -243,6 +243,11 @@ fn wrong_values_are_refused_by_name() {
             "server.yaml",
         ),
         ("butler", "config: {repositories: {demo: null}}", "demo"),
+        (
+            "butler",
+            "config: {promptPostgresUri: 'postgresql://db/prompt'}",
+            "prompt.yaml",
+        ),
         ("butler", "global: {host: null}", "global.host"),
         (
             "butler",

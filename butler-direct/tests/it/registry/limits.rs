@@ -12,7 +12,7 @@ const ENDLESS: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT 1 FROM 
 
 async fn a_statement_that_takes_too_long_is_given_up(location: &Location) {
     let options = ConnectOptions {
-        statement_timeout: Some(Duration::from_millis(50)),
+        statement_timeout: Some(Duration::from_millis(500)),
         ..ConnectOptions::new(Access::ReadOnly, 1)
     };
     let database = Database::connect_with(location, &options).await.unwrap();
@@ -30,7 +30,7 @@ async fn a_statement_that_takes_too_long_is_given_up(location: &Location) {
 
 async fn no_connection_is_waited_for_without_end(location: &Location) {
     let options = ConnectOptions {
-        acquire_timeout: Duration::from_millis(50),
+        acquire_timeout: Duration::from_millis(500),
         ..ConnectOptions::new(Access::ReadOnly, 1)
     };
     let database = Database::connect_with(location, &options).await.unwrap();
