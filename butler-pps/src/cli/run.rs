@@ -117,7 +117,7 @@ async fn act(
     Ok(scheduler::run(runner, register, lock, schedule, companions, stop).await?)
 }
 
-/// The web app, as it serves.
+/// The web app, or metrics and health alone, as it serves.
 struct Web {
     app: WebApp,
     serving: JoinHandle<io::Result<()>>,
@@ -134,7 +134,7 @@ impl Web {
         let Some(web) = settings.web.clone() else {
             return Ok(None);
         };
-        let listen = web.listen;
+        let (listen, page) = (web.listen, web.page);
         let policy = settings.policy.clone();
         let app = WebApp::new(web, state.clone(), policy, clock.clone()).await?;
         let listener = TcpListener::bind(listen)
@@ -143,8 +143,14 @@ impl Web {
         let address = listener
             .local_addr()
             .map_err(|error| Failure::new(format!("cannot listen on {listen}: {error}")))?;
-        tracing::info!("the web app is at http://{address}{}/", web::PREFIX);
-        let (router, stop) = (web::router(app.clone()), stop.clone());
+        let router = if page {
+            tracing::info!("the web app is at http://{address}{}/", web::PREFIX);
+            web::router(app.clone())
+        } else {
+            tracing::info!("metrics and health are at http://{address}/");
+            web::health_router(app.clone())
+        };
+        let stop = stop.clone();
         let serving =
             tokio::spawn(
                 async move { serve(listener, router, stop.cancelled_owned(), GRACE).await },

@@ -32,5 +32,5 @@ mod webhooks;
 
 pub use app::WebApp;
 pub use openapi::text as openapi_text;
-pub use router::{PREFIX, router};
+pub use router::{PREFIX, health_router, router};
 pub use settings::{WebOptions, WebSettings};

@@ -19,6 +19,27 @@ use super::{
 /// Where everything is but health and metrics.
 pub const PREFIX: &str = "/prompt-publication";
 
+/// Metrics and health alone.
+pub fn health_router(app: WebApp) -> Router {
+    finished(health_routes(), app)
+}
+
+fn health_routes() -> Router<WebApp> {
+    Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(health::metrics))
+}
+
+/// Routes with what all of them have.
+fn finished(routes: Router<WebApp>, app: WebApp) -> Router {
+    routes
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        .layer(CatchPanicLayer::custom(on_panic))
+        .with_state(app)
+}
+
 /// All routes.
 pub fn router(app: WebApp) -> Router {
     let api = Router::new()
@@ -39,21 +60,15 @@ pub fn router(app: WebApp) -> Router {
             HeaderValue::from_static("no-store"),
         ));
     let to_page = || async { Redirect::to("/prompt-publication/") };
-    Router::new()
+    let routes = health_routes()
         .nest(&format!("{PREFIX}/api"), api)
         .route(&format!("{PREFIX}/openapi.json"), get(openapi::document))
         .route(&format!("{PREFIX}/docs"), get(page::openapi))
         .route(&format!("{PREFIX}/web/{{name}}"), get(pages::file))
         .route(&format!("{PREFIX}/"), get(pages::index))
         .route(PREFIX, get(to_page))
-        .route("/", get(to_page))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/metrics", get(health::metrics))
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(unknown_method)
-        .layer(CatchPanicLayer::custom(on_panic))
-        .with_state(app)
+        .route("/", get(to_page));
+    finished(routes, app)
 }
 
 async fn unknown_path() -> WebError {

@@ -20,6 +20,10 @@ pub struct WebOptions {
     #[arg(long, env = "PROMPTPUB_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
 
+    /// The address on which metrics and health alone are served, where there is no web app.
+    #[arg(long, env = "PROMPTPUB_HEALTH_LISTEN", value_name = "ADDRESS")]
+    pub health_listen: Option<SocketAddr>,
+
     /// Where Gafaelfawr is, such as https://usdf-rsp.slac.stanford.edu/auth, or DISABLED to let everybody in.
     #[arg(long, env = "PROMPTPUB_GAFAELFAWR_URL", value_name = "URL")]
     pub gafaelfawr_url: Option<String>,
@@ -73,6 +77,8 @@ pub struct WebOptions {
 pub struct WebSettings {
     /// The address.
     pub listen: SocketAddr,
+    /// Whether there is more than metrics and health: the page and its API.
+    pub page: bool,
     /// How users are known.
     pub authentication: Authentication,
     /// Who may give commands, besides those who may look on.
@@ -82,13 +88,30 @@ pub struct WebSettings {
 }
 
 impl WebOptions {
-    /// The settings, checked; none if the web app is not to listen.
+    /// The settings, checked; none if nothing is to listen.
     ///
     /// # Errors
-    /// Nothing says how users are known, or who may give commands.
+    /// Nothing says how users are known, or who may give commands; there are two addresses.
     pub fn check(self) -> Result<Option<WebSettings>, SettingsError> {
-        let Some(listen) = self.listen else {
-            return Ok(None);
+        let listen = match (self.listen, self.health_listen) {
+            (None, None) => return Ok(None),
+            (None, Some(listen)) => {
+                return Ok(Some(WebSettings {
+                    listen,
+                    page: false,
+                    authentication: Authentication::Disabled,
+                    groups: Vec::new(),
+                    readers: Vec::new(),
+                }));
+            }
+            (Some(listen), None) => listen,
+            (Some(_), Some(_)) => {
+                return Err(SettingsError(
+                    "the web app serves metrics and health as well: set PROMPTPUB_LISTEN or \
+                     PROMPTPUB_HEALTH_LISTEN, not both"
+                        .to_owned(),
+                ));
+            }
         };
         let authentication = AuthenticationOptions {
             gafaelfawr_url: self.gafaelfawr_url,
@@ -120,6 +143,7 @@ impl WebOptions {
         }
         Ok(Some(WebSettings {
             listen,
+            page: true,
             authentication,
             groups,
             readers,
@@ -135,6 +159,22 @@ mod tests {
     #[test]
     fn without_an_address_nothing_else_is_needed() {
         assert_eq!(WebOptions::default().check().unwrap(), None);
+    }
+
+    #[test]
+    fn health_needs_no_users_and_no_second_address() {
+        let address = Some(([127, 0, 0, 1], 0).into());
+        let health = WebOptions {
+            health_listen: address,
+            ..WebOptions::default()
+        };
+        assert!(!health.clone().check().unwrap().unwrap().page);
+        let both = WebOptions {
+            listen: address,
+            ..health
+        };
+        let said = both.check().unwrap_err().to_string();
+        assert!(said.contains("not both"), "{said}");
     }
 
     #[test]

@@ -295,6 +295,26 @@ fn a_server_without_repositories_is_refused() {
     );
 }
 
+/// Checks that the publication service listens as the variable says, and that its probes ask there.
+fn assert_probed(manifests: &[Value], listen: &str) {
+    let pods = pods(manifests);
+    let service = &pods[0]["containers"][0];
+    for (probe, path) in [
+        ("startupProbe", "/health/live"),
+        ("livenessProbe", "/health/live"),
+        ("readinessProbe", "/health/ready"),
+    ] {
+        assert_eq!(service[probe]["httpGet"]["path"], path);
+    }
+    let variables = service["env"].as_array().unwrap().iter();
+    let listening: Vec<&Value> = variables
+        .filter(|variable| variable["name"].as_str().unwrap().ends_with("LISTEN"))
+        .collect();
+    assert_eq!(listening.len(), 1, "{listening:?}");
+    assert_eq!(listening[0]["name"], listen);
+    assert_eq!(listening[0]["value"], "0.0.0.0:8080");
+}
+
 #[test]
 fn the_page_of_publication_is_served_only_where_it_is_wanted_and_only_through_the_ingress() {
     let files = value_files("prompt-publication");
@@ -307,20 +327,26 @@ fn the_page_of_publication_is_served_only_where_it_is_wanted_and_only_through_th
     }
     let policy = find(&without, "NetworkPolicy", "publication");
     assert_eq!(policy["spec"]["ingress"], Value::Null);
+    assert_probed(&without, "PROMPTPUB_HEALTH_LISTEN");
+    // Prometheus reaches it all the same.
+    let scraped = values(
+        "metrics: {serviceMonitor: {enabled: true}}\n\
+         networkPolicy: {metricsFrom: [{namespaceSelector: {matchLabels: {a: b}}}]}\n",
+    );
+    let with_metrics = [files[0].clone(), scraped.path().to_owned()];
+    let manifests = render("prompt-publication", &with_metrics);
+    find(&manifests, "Service", "publication");
+    find(&manifests, "ServiceMonitor", "publication");
+    let policy = find(&manifests, "NetworkPolicy", "publication");
+    let from = policy.pointer("/spec/ingress/0/from").unwrap();
+    assert_eq!(from.as_array().unwrap().len(), 1, "{from}");
 
     let file = files.iter().find(|file| file.ends_with("web-values.yaml"));
     let manifests = render("prompt-publication", &[file.unwrap().clone()]);
-    let service = &pods(&manifests)[0]["containers"][0];
-    for (probe, path) in [
-        ("startupProbe", "/health/live"),
-        ("livenessProbe", "/health/live"),
-        ("readinessProbe", "/health/ready"),
-    ] {
-        assert_eq!(service[probe]["httpGet"]["path"], path);
-    }
-    let variables = service["env"].as_array().unwrap();
+    assert_probed(&manifests, "PROMPTPUB_LISTEN");
+    let variables = pods(&manifests)[0]["containers"][0]["env"].clone();
+    let variables = variables.as_array().unwrap();
     for (name, value) in [
-        ("PROMPTPUB_LISTEN", "0.0.0.0:8080"),
         ("PROMPTPUB_WEB_GROUPS", "g_curators"),
         ("PROMPTPUB_WEB_READERS", "g_curators,g_operators"),
         ("PROMPTPUB_GAFAELFAWR_URL", "https://data.example.org/auth"),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use axum::routing::get;
 use axum::{Json, Router};
 use butler_tests::postgres::TestSchema;
-use butler_tests::s3::{S3Server, SECRET_KEY};
+use butler_tests::s3::{ACCESS_KEY, S3Server, SECRET_KEY};
 use butler_tests::server::{ServerProcess, ServerSetup};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
@@ -17,12 +17,11 @@ use crate::support::{errors, ours, run};
 const DATABASE_PASSWORD: &str = "password-of-the-database";
 const SIGNING_KEY: &str = "signing-key-that-all-replicas-have";
 const ACCESS_TOKEN: &str = "gt-access-token-of-a-user.and-its-secret";
-const PROFILE_SECRET: &str = "secret-in-the-url-of-a-profile";
 
 /// A key made for these tests.
 const KEY: &str = include_str!("../it/keys/es256.pem");
 
-/// Two repositories, and a server of them that logs all it can.
+/// Repositories on disk, in a bucket, and in the same bucket by a profile; and a server of them that logs all it can.
 struct Site {
     directory: tempfile::TempDir,
     _schema: TestSchema,
@@ -42,6 +41,14 @@ impl Site {
         let on_disk = repository(&directory.path().join("disk"), database, None).await;
         let bucket = directory.path().join("bucket");
         let in_bucket = repository(&bucket, None, Some(&objects)).await;
+        let profile = directory.path().join("profile");
+        std::fs::create_dir(&profile).unwrap();
+        let config = std::fs::read_to_string(bucket.join("butler.yaml")).unwrap();
+        let config = config
+            .replace(&format!("s3://{BUCKET}/"), &format!("s3://other@{BUCKET}/"))
+            .replace("<butlerRoot>", bucket.to_str().unwrap());
+        assert!(config.contains("s3://other@"), "{config}");
+        std::fs::write(profile.join("butler.yaml"), config).unwrap();
         Self {
             directory,
             _schema: schema,
@@ -56,13 +63,12 @@ impl Site {
     }
 
     fn server(&self, format: &str) -> ServerSetup {
-        let profile =
-            self.objects
-                .endpoint()
-                .replacen("://", &format!("://key:{PROFILE_SECRET}@"), 1);
+        let keys = format!("://{ACCESS_KEY}:{SECRET_KEY}@");
+        let profile = self.objects.endpoint().replacen("://", &keys, 1);
         ServerSetup::new(&ours())
             .repository("disk", &self.root("disk"), &["g_users"])
             .repository("bucket", &self.root("bucket"), &["g_users"])
+            .repository("profile", &self.root("profile"), &["g_users"])
             .env("DAF_BUTLER_SERVER_LOG_LEVEL", "trace")
             .env("DAF_BUTLER_SERVER_LOG_FORMAT", format)
             .env("DAF_BUTLER_SERVER_URL_SIGNING_KEY", SIGNING_KEY)
@@ -76,7 +82,11 @@ impl Site {
 async fn use_it(site: &Site, server: &ServerProcess, headers: &[(&str, &str)]) -> Vec<String> {
     let client = reqwest::Client::new();
     let mut secrets = Vec::new();
-    for (label, id) in [("disk", site.on_disk), ("bucket", site.in_bucket)] {
+    for (label, id) in [
+        ("disk", site.on_disk),
+        ("bucket", site.in_bucket),
+        ("profile", site.in_bucket),
+    ] {
         let mut request = client.get(format!("{}/v1/get_file/{id}", server.repository(label)));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -122,8 +132,8 @@ fn assert_without(text: &str, secrets: &[&str], what: &str) {
     }
 }
 
-fn always() -> [&'static str; 4] {
-    [DATABASE_PASSWORD, SIGNING_KEY, SECRET_KEY, PROFILE_SECRET]
+fn always() -> [&'static str; 3] {
+    [DATABASE_PASSWORD, SIGNING_KEY, SECRET_KEY]
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,11 +5,56 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use crate::observatory::{Databases, Observatory};
 
 const LIMIT: Duration = Duration::from_secs(120);
+
+/// Starts the service, and gives the address that its log tells after `at`.
+async fn start(observatory: &Observatory, options: &[&str], at: &str) -> (Child, String) {
+    let mut service = Command::new(env!("CARGO_BIN_EXE_butler-pps"))
+        .arg("run")
+        .args(options)
+        .args(["--interval-seconds", "3600"])
+        .envs(observatory.environment())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(service.stderr.take().unwrap()).lines();
+    let address = loop {
+        let line = log.next_line().await.unwrap().expect("it runs");
+        if let Some((_, address)) = line.split_once(at) {
+            break address.to_owned();
+        }
+    };
+    // It would be stopped by a pipe that is full.
+    tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
+    (service, address)
+}
+
+#[tokio::test]
+async fn metrics_and_health_are_served_alone_where_there_is_no_page() {
+    let observatory = Observatory::new(Databases::Sqlite).await;
+    let run = async {
+        let options = ["--health-listen", "127.0.0.1:0"];
+        let at = "metrics and health are at ";
+        let (_service, address) = start(&observatory, &options, at).await;
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        for (path, status) in [
+            ("health/live", 200),
+            ("health/ready", 200),
+            ("metrics", 200),
+            ("prompt-publication/", 404),
+            ("prompt-publication/api/counts", 404),
+        ] {
+            let answer = client.get(format!("{address}{path}")).send().await.unwrap();
+            assert_eq!(answer.status(), status, "{path}");
+        }
+    };
+    tokio::time::timeout(LIMIT, run).await.unwrap();
+}
 
 #[tokio::test]
 async fn it_serves_beside_the_tasks_and_ends_with_them() {
@@ -22,29 +67,8 @@ async fn it_serves_beside_the_tasks_and_ends_with_them() {
             .await
             .unwrap();
         let run = async {
-            let mut service = Command::new(env!("CARGO_BIN_EXE_butler-pps"))
-                .args([
-                    "run",
-                    "--listen",
-                    "127.0.0.1:0",
-                    "--gafaelfawr-url",
-                    "DISABLED",
-                ])
-                .args(["--interval-seconds", "3600"])
-                .envs(observatory.environment())
-                .stderr(Stdio::piped())
-                .kill_on_drop(true)
-                .spawn()
-                .unwrap();
-            let mut log = BufReader::new(service.stderr.take().unwrap()).lines();
-            let page = loop {
-                let line = log.next_line().await.unwrap().expect("it runs");
-                if let Some((_, page)) = line.split_once("the web app is at ") {
-                    break page.to_owned();
-                }
-            };
-            let reading =
-                tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
+            let options = ["--listen", "127.0.0.1:0", "--gafaelfawr-url", "DISABLED"];
+            let (mut service, page) = start(&observatory, &options, "the web app is at ").await;
             let client = reqwest::Client::builder().no_proxy().build().unwrap();
             let ask = async |path: &str| -> Value {
                 let answer = client
@@ -81,7 +105,6 @@ async fn it_serves_beside_the_tasks_and_ends_with_them() {
                 .unwrap();
             let ended = service.wait().await.unwrap();
             assert!(ended.success(), "{ended}");
-            reading.await.unwrap();
         };
         tokio::time::timeout(LIMIT, run).await.unwrap();
     }
