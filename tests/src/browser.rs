@@ -3,7 +3,8 @@
 use reqwest::Client;
 use serde_json::{Value, json};
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -242,9 +243,23 @@ impl Browser {
     }
 }
 
+impl Browser {
+    /// Ends Chromium, which would outlive its driver.
+    fn end_session(&self) -> io::Result<()> {
+        let place = self.session.trim_start_matches("http://");
+        let (address, path) = place.split_once('/').unwrap_or((place, ""));
+        let mut driver = TcpStream::connect(address)?;
+        driver.set_read_timeout(Some(PATIENCE))?;
+        write!(driver, "DELETE /{path} HTTP/1.1\r\nhost: {address}\r\n\r\n")?;
+        // It answers when Chromium has ended, and keeps the connection whatever is asked for.
+        driver.read(&mut [0]).map(drop)
+    }
+}
+
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Ends Chromium as well: it watches its driver. Both fail only when it has ended already.
+        // All of it fails only when what is to end has ended already.
+        let _ = self.end_session();
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
