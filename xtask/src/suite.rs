@@ -72,6 +72,7 @@ impl Program {
     /// Runs it, prints what it says, and tells whether it passed.
     fn run(&self, offer: &(impl Fn(&mut Command) + Sync)) -> io::Result<bool> {
         let start = Instant::now();
+        writeln!(io::stdout().lock(), "xtask: {} begins", self.name())?;
         let mut command = Command::new(&self.executable);
         command.current_dir(&self.folder);
         workspace::forget_own_package(&mut command);
