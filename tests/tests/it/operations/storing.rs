@@ -177,7 +177,7 @@ async fn a_database_gone_mid_write_leaves_nothing_and_a_second_attempt_works() {
         schema.name()
     );
     let mut killed = 0;
-    for _ in 0..100 {
+    for _ in 0..600 {
         let rows = sqlx::query(sqlx::AssertSqlSafe(kill.clone()))
             .fetch_all(&mut killer)
             .await;
