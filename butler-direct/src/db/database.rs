@@ -265,7 +265,7 @@ impl Database {
     ///
     /// # Errors
     /// Any database error.
-    pub(super) async fn cancel(&self, process: i64, sql: &str) -> Result<()> {
+    pub(super) async fn cancel(&self, process: i32, sql: &str) -> Result<()> {
         // The server keeps the start of the text only, by default 1,023 bytes.
         const COMPARED: usize = 200;
         let start: String = sql.chars().take(COMPARED).collect();
@@ -273,7 +273,10 @@ impl Database {
         let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity
                        WHERE pid = $1 AND state = 'active' AND left(query, char_length($2)) = $2";
         session
-            .fetch_all(cancel, &[Param::Int(process), Param::from(start.as_str())])
+            .fetch_all(
+                cancel,
+                &[Param::Int(process.into()), Param::from(start.as_str())],
+            )
             .await?;
         Ok(())
     }

@@ -11,7 +11,7 @@ use butler_core::error::{Error, Result};
 use deadpool::managed::{Manager, Metrics, Object, PoolError, QueueMode, RecycleResult};
 use deadpool::{Runtime, managed};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
@@ -37,6 +37,8 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::fro
 #[derive(Debug)]
 pub(super) struct Kept {
     connection: PgConnection,
+    /// The process of the server that it began with; a pooler in between may give it another.
+    process: i32,
     /// When it last gave a sign of life that was asked for.
     checked: Instant,
     /// Whether something went wrong since.
@@ -44,12 +46,18 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    fn new(connection: PgConnection) -> Self {
+    fn new((connection, process): (PgConnection, i32)) -> Self {
         Self {
             connection,
+            process,
             checked: Instant::now(),
             suspect: false,
         }
+    }
+
+    /// The process of the server that runs its statements, unless a pooler gave it another.
+    pub(super) fn process(&self) -> i32 {
+        self.process
     }
 
     /// The connection, and where to note that something went wrong: before others get it, it is then
@@ -177,16 +185,20 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    async fn connect(&self) -> sqlx::Result<PgConnection> {
+    /// A connection, and the process of the server that is behind it.
+    async fn connect(&self) -> sqlx::Result<(PgConnection, i32)> {
         let mut connection = PgConnection::connect_with(&self.options).await?;
-        connection
-            .execute(AssertSqlSafe(self.settings.clone()))
-            .await?;
-        Ok(connection)
+        let script = format!("{} SELECT pg_backend_pid();", self.settings);
+        let rows = sqlx::raw_sql(AssertSqlSafe(script)).fetch_all(&mut connection);
+        let process = match rows.await?.first() {
+            Some(row) => row.try_get(0)?,
+            None => return Err(sqlx::Error::RowNotFound),
+        };
+        Ok((connection, process))
     }
 
     /// A connection to a server that may be about to start.
-    async fn connect_patiently(&self) -> sqlx::Result<PgConnection> {
+    async fn connect_patiently(&self) -> sqlx::Result<(PgConnection, i32)> {
         let begin = Instant::now();
         let (mut pause, longest) = BACK_OFF;
         loop {

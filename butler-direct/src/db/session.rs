@@ -304,28 +304,24 @@ impl Session {
         Ok(self.fetch(sql, params).try_next().await?)
     }
 
-    /// The process of the server that runs this session's statements; none if there is no server.
-    ///
-    /// # Errors
-    /// Any database error.
-    pub async fn server_process(&mut self) -> Result<Option<i64>> {
-        if self.dialect() == Dialect::Sqlite {
-            return Ok(None);
+    /// The process of the server that runs this session's statements; none if there is no server. A
+    /// pooler in between may have given the session another.
+    pub fn server_process(&self) -> Option<i32> {
+        match &self.connection {
+            Connection::Postgres(kept) => Some(kept.process()),
+            Connection::PostgresTransaction(kept) => Some(kept.process()),
+            Connection::Sqlite(_) | Connection::SqliteTransaction(_) => None,
         }
-        let row = self
-            .fetch_optional("SELECT pg_backend_pid()::bigint", &[])
-            .await?;
-        Ok(row.map(|row| row.int(0)).transpose()?)
     }
 
     /// Ends the session while a statement is under way, of which nobody wants the rest.
     ///
     /// Given back to the pool as it is, the connection would read the rest before its next use. If
     /// that is short, it does so at once, which is cheaper than a new connection; otherwise it is
-    /// closed. A server that computes would not notice before it has something to say; with its
-    /// `process`, it is told to stop by way of another connection, provided that it still runs this
-    /// very statement: with a pooler in between, it may be somebody else's by now.
-    pub(crate) fn abandon(self, process: Option<i64>, sql: String) {
+    /// closed. A server that computes would not notice before it has something to say; it is told to
+    /// stop by way of another connection, provided that its process still runs this very statement:
+    /// with a pooler in between, it may be somebody else's by now.
+    pub(crate) fn abandon(self, sql: String) {
         let Self {
             database,
             connection: Connection::Postgres(mut connection),
@@ -342,8 +338,8 @@ impl Session {
             if let Ok(Ok(())) = tokio::time::timeout(SHORT_REST, connection.ping()).await {
                 return;
             }
+            let process = connection.process();
             drop(Pooled::take(connection));
-            let Some(process) = process else { return };
             if let Err(error) = database.cancel(process, &sql).await {
                 tracing::warn!("cannot cancel a statement that nobody waits for: {error}");
             }

@@ -27,15 +27,12 @@ pub(super) struct Catalogue {
     pub(super) named: BTreeMap<Arc<str>, Arc<DatasetTypeRecord>>,
     /// Those that are in the summaries, if the query is about any.
     pub(super) by_id: HashMap<i64, Arc<DatasetTypeRecord>>,
-    /// The process of the server that answered.
-    pub(super) server_process: Option<i64>,
 }
 
 const COLLECTION: i64 = 0;
 const HOLDS_TYPE: i64 = 1;
 const HOLDS_GOVERNOR: i64 = 2;
 const DATASET_TYPE: i64 = 3;
-const SERVER_PROCESS: i64 = 4;
 
 impl Catalogue {
     /// Fetches what a query needs; nothing if it searches for no datasets.
@@ -72,7 +69,6 @@ impl Catalogue {
         for row in rows {
             match row.int(5)? {
                 COLLECTION => collection_rows.push(row),
-                SERVER_PROCESS => catalogue.server_process = Some(row.int(6)?),
                 DATASET_TYPE => catalogue.add_dataset_type(context, &row)?,
                 kind => catalogue.add_summary(context, kind, &row)?,
             }
@@ -207,12 +203,6 @@ fn statement(context: &Context, any: bool) -> String {
         table("dataset_type"),
         database.in_ids("name", 2)
     ));
-    if database.dialect() == Dialect::Postgres {
-        parts.push(format!(
-            "SELECT {none}, {text}, {small}, {none}, {small}, {SERVER_PROCESS},
-                    pg_backend_pid()::bigint, {big}, {text}, {text}"
-        ));
-    }
     format!(
         "WITH RECURSIVE {} {}",
         context.collection_tree(1),

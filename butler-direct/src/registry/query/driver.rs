@@ -169,8 +169,7 @@ impl SqlQueryDriver {
             return Ok(());
         }
         let limited = spec.limit.is_some() && !filters;
-        let process = prepared.server_process;
-        let mut running = Running::new(session, process, statement, limited).await?;
+        let mut running = Running::new(session, statement);
         let mut rows = running.rows();
         // If the limit is in the statement, its end is read too.
         while left > 0 || limited {
@@ -397,8 +396,7 @@ impl QueryDriver for SqlQueryDriver {
             if most == 0 {
                 return Ok(0);
             }
-            let process = prepared.server_process;
-            let running = Running::new(session, process, rendered, false).await?;
+            let running = Running::new(session, rendered);
             let mut count = 0;
             self.for_each_row(running, &plan, |_| {
                 count += 1;
@@ -411,8 +409,7 @@ impl QueryDriver for SqlQueryDriver {
         let alias = statement.alias("n");
         let select = Scope::query(plan.select, &[], alias).count();
         let rendered = statement.render(&select)?;
-        let process = prepared.server_process;
-        let mut running = Running::new(session, process, rendered, false).await?;
+        let mut running = Running::new(session, rendered);
         let mut count = 0;
         let mut rows = running.rows();
         while let Some(row) = rows.try_next().await? {
@@ -451,8 +448,7 @@ impl QueryDriver for SqlQueryDriver {
         }
         let filters = plan.post.filters();
         let rendered = statement.render(&plan.select)?;
-        let process = prepared.server_process;
-        let running = Running::new(session, process, rendered, !filters).await?;
+        let running = Running::new(session, rendered);
         let mut any = false;
         self.for_each_row(running, &plan, |_| {
             any = true;

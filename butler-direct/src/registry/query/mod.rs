@@ -13,8 +13,6 @@
 //! - One more for dataset types that are named for the first time, or have changed.
 //! - One for each element whose records are fetched beforehand, if records are asked for.
 //! - One for the rows, however many.
-//! - On PostgreSQL, if neither a catalogue is fetched nor the number of rows limited, one that asks
-//!   which process of the server answers.
 //!
 //! Uploads and materializations need none of their own, apart from the query that is materialized.
 //!

@@ -24,8 +24,6 @@ pub(super) struct Prepared {
     pub(super) analysis: Analysis,
     subqueries: Vec<(ColumnExpression, Prepared)>,
     ingest_date_is_tai: bool,
-    /// The process of the server, if it is known by now.
-    pub(super) server_process: Option<i64>,
 }
 
 impl Prepared {
@@ -51,7 +49,6 @@ impl Prepared {
                 subqueries.push((column, prepared));
             }
             Ok(Self {
-                server_process: catalogue.server_process,
                 tree,
                 analysis,
                 subqueries,

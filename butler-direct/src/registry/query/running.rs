@@ -13,33 +13,18 @@ use crate::db::{Param, Row, Session, SqlError};
 pub(super) struct Running {
     /// Until it is finished.
     session: Option<Session>,
-    process: Option<i64>,
     sql: String,
     params: Vec<Param>,
 }
 
 impl Running {
-    /// Gets ready to run a statement. Unless its rows are few, it must be known what process of the
-    /// server runs it; if it is not, that is asked for.
-    ///
-    /// # Errors
-    /// Any database error.
-    pub(super) async fn new(
-        mut session: Session,
-        process: Option<i64>,
-        (sql, params): (String, Vec<Param>),
-        has_few_rows: bool,
-    ) -> Result<Self> {
-        let process = match process {
-            None if !has_few_rows => session.server_process().await?,
-            known => known,
-        };
-        Ok(Self {
+    /// Gets ready to run a statement.
+    pub(super) fn new(session: Session, (sql, params): (String, Vec<Param>)) -> Self {
+        Self {
             session: Some(session),
-            process,
             sql,
             params,
-        })
+        }
     }
 
     /// Starts the statement; its rows as they come.
@@ -59,7 +44,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(session) = self.session.take() {
-            session.abandon(self.process, std::mem::take(&mut self.sql));
+            session.abandon(std::mem::take(&mut self.sql));
         }
     }
 }
