@@ -4,16 +4,17 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+use crate::ports::ReservedPort;
 use crate::provided;
 
 /// How long the browser may take for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the key of an element's identifier is in WebDriver.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -34,6 +35,7 @@ pub struct Browser {
     session: String,
     /// Home, profile and downloads.
     directory: TempDir,
+    _port: ReservedPort,
 }
 
 impl Browser {
@@ -43,13 +45,10 @@ impl Browser {
     /// When `BUTLER_TEST_CHROMEDRIVER` is not set, or the browser does not start.
     pub async fn start(width: u32, height: u32, dark: bool) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .and_then(|listener| listener.local_addr())
-            .expect("the loopback interface has a free port")
-            .port();
+        let port = ReservedPort::new();
         let log = File::create(directory.path().join("log")).expect("a directory takes a file");
         let driver = Command::new(provided("BUTLER_TEST_CHROMEDRIVER"))
-            .arg(format!("--port={port}"))
+            .arg(format!("--port={}", port.address().port()))
             .env("HOME", directory.path())
             .stdout(log.try_clone().expect("a file can be opened twice"))
             .stderr(log)
@@ -62,8 +61,9 @@ impl Browser {
                 .no_proxy()
                 .build()
                 .expect("HTTP can be used"),
-            session: format!("http://127.0.0.1:{port}/session"),
+            session: format!("http://{}/session", port.address()),
             directory,
+            _port: port,
         };
         browser.open_session(width, height).await;
         let scheme = if dark { "dark" } else { "light" };

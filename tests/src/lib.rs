@@ -12,6 +12,7 @@ pub mod canonical;
 pub mod faults;
 pub mod kafka;
 pub mod meter;
+pub mod ports;
 pub mod postgres;
 pub mod python;
 pub mod s3;

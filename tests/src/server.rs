@@ -1,11 +1,12 @@
 //! A Butler server in a process of its own: ours or the reference implementation's.
 
+use crate::ports::ReservedPort;
 use crate::python::{interpreter, scripts};
 use serde_json::{Map, Value, json};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread;
@@ -50,7 +51,7 @@ impl Program {
 #[derive(Debug)]
 pub struct ServerSetup {
     command: Command,
-    address: SocketAddr,
+    port: ReservedPort,
     repositories: Map<String, Value>,
     directory: TempDir,
 }
@@ -59,7 +60,7 @@ pub struct ServerSetup {
 #[derive(Debug)]
 pub struct ServerProcess {
     child: Child,
-    address: SocketAddr,
+    port: ReservedPort,
     start: Duration,
     /// Home and log.
     directory: TempDir,
@@ -73,14 +74,14 @@ impl ServerSetup {
     #[must_use]
     pub fn new(program: &Program) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
-        let address = free_address();
+        let port = ReservedPort::new();
         let mut command = match program {
             Program::Ours(path) => Command::new(path),
             Program::Reference | Program::ForgetfulReference => {
                 let mut command = Command::new(interpreter());
                 command
                     .arg(scripts().join("reference_server.py"))
-                    .args(["--port", &address.port().to_string()]);
+                    .args(["--port", &port.address().port().to_string()]);
                 if matches!(program, Program::ForgetfulReference) {
                     command.arg("--forgetful");
                 }
@@ -88,14 +89,14 @@ impl ServerSetup {
             }
         };
         command
-            .env("DAF_BUTLER_SERVER_LISTEN", address.to_string())
+            .env("DAF_BUTLER_SERVER_LISTEN", port.address().to_string())
             .env("DAF_BUTLER_SERVER_GAFAELFAWR_URL", "DISABLED")
             .env("DAF_BUTLER_SERVER_AUTHENTICATION", "rubin_science_platform")
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("HOME", directory.path());
         Self {
             command,
-            address,
+            port,
             repositories: Map::new(),
             directory,
         }
@@ -153,11 +154,11 @@ impl ServerSetup {
             .unwrap_or_else(|error| panic!("cannot start {:?}: {error}", self.command));
         let mut process = ServerProcess {
             child,
-            address: self.address,
+            port: self.port,
             start: Duration::ZERO,
             directory: self.directory,
         };
-        while !answers(process.address) {
+        while !answers(process.address()) {
             let ended = process.child.try_wait().expect("a child can be asked");
             assert!(
                 ended.is_none() && begin.elapsed() < START_LIMIT,
@@ -175,13 +176,13 @@ impl ServerProcess {
     /// `http://127.0.0.1:<port>`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.port.address()
     }
 
     /// The URL of a repository.
@@ -219,15 +220,6 @@ impl Drop for ServerProcess {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// An address at which nobody listens just now.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .expect("the loopback interface has a free port");
-    listener
-        .local_addr()
-        .expect("a bound socket has an address")
 }
 
 /// Whether something answers there over HTTP.

@@ -193,7 +193,7 @@ async fn downloaded(browser: &Browser, end: &str) -> Vec<u8> {
         if let Some(file) = files.find(|file| file.extension().is_some_and(|found| found == end)) {
             return fs::read(file).unwrap();
         }
-        assert!(begin.elapsed() < Duration::from_secs(60), "no file");
+        assert!(begin.elapsed() < Duration::from_secs(120), "no file");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -347,10 +347,15 @@ async fn a_database_that_goes_away_in_the_middle() {
         "SELECT pg_terminate_backend(pid) FROM pg_locks
           WHERE NOT granted AND relation = '{table}'::regclass"
     );
-    while !writer.is_finished() {
-        run(kill.clone()).execute(&mut killer).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let killing = async {
+        while !writer.is_finished() {
+            run(kill.clone()).execute(&mut killer).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), killing)
+        .await
+        .unwrap();
     assert_error!(
         writer.await.unwrap().unwrap_err(),
         Error::Unavailable { .. },

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use butler_tests::ports::ReservedPort;
 use butler_tests::postgres::TestSchema;
 use butler_tests::s3::{ACCESS_KEY, REGION, S3Server, SECRET_KEY};
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use crate::places::{BUCKET, repository};
 use crate::support::{find, program, render, values};
 
 /// How long the server may take until it answers.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A pod: what it mounts lies below a directory, and paths in what it is told lead there.
 struct Pod {
@@ -122,9 +123,8 @@ async fn a_server_as_the_chart_sets_it_up_serves_a_repository() {
     let (schema, objects) = (TestSchema::new(), S3Server::start(&[BUCKET]));
     let root = directory.path().join("repo");
     let note = repository(&root, Some((&schema, schema.url())), Some(&objects)).await;
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let port = ReservedPort::new();
+    let address = port.address();
     let given = json!({
         "global": {"baseUrl": "https://data.example.org"},
         "config": {

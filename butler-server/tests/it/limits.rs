@@ -127,7 +127,7 @@ async fn a_body_without_a_length_is_measured_as_it_comes() {
     let endless = Body::from_stream(futures::stream::iter(chunks));
     let request = Request::post(in_repository("v1/find_dataset"));
     let answer = server.send(request.body(endless).unwrap());
-    let answer = tokio::time::timeout(Duration::from_secs(30), answer).await;
+    let answer = tokio::time::timeout(Duration::from_secs(60), answer).await;
     assert_eq!(answer.unwrap().status, 413);
 }
 

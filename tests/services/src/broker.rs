@@ -22,7 +22,7 @@ pub const SCRAM_PASSWORD: &str = "butler-test-password";
 const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// How long a broker may take to stop when it is asked to.
-const STOP_LIMIT: Duration = Duration::from_secs(30);
+const STOP_LIMIT: Duration = Duration::from_secs(60);
 
 /// A small heap, and a compiler that is quick to start: brokers of tests see few messages.
 const JVM: [&str; 6] = [

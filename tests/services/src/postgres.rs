@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 use crate::{Guard, process};
 
 /// How long a server may take until it answers.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// How long a server may take to end.
-const STOP_LIMIT: Duration = Duration::from_secs(30);
+const STOP_LIMIT: Duration = Duration::from_secs(60);
 
 /// Longest base directory that leaves room for a Unix socket's path (107 bytes).
 const LONGEST_BASE: usize = 50;

@@ -275,11 +275,16 @@ async fn dropped_queries_are_cancelled_on_the_server() {
 /// The process of the server behind the only connection, once it is back or closed.
 async fn only_process(butler: &DirectButler) -> i32 {
     let database = butler.registry().database();
-    while let (open, idle) = database.pool_usage()
-        && open != idle
-    {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let back = async {
+        while let (open, idle) = database.pool_usage()
+            && open != idle
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), back)
+        .await
+        .unwrap();
     let session = database.read().await.unwrap();
     session.server_process().unwrap()
 }

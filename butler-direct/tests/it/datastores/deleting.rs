@@ -1,5 +1,6 @@
 //! The trash.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
@@ -233,12 +234,14 @@ async fn a_file_is_not_put_where_another_is_being_deleted(database: Database) {
     gate.arrival().await;
     // Whoever empties the trash knows which file to delete, and is about to.
     let new = store.dataset("json", 1).await;
+    let deleted = Cell::new(false);
     let put = async {
         store.put(&new, serde_json::json!({"new": true})).await;
-        assert!(emptying.is_finished(), "the file was written first");
+        assert!(deleted.get(), "the file was written first");
     };
     tokio::join!(put, async {
         tokio::time::sleep(Duration::from_millis(200)).await;
+        deleted.set(true);
         gate.open();
     });
     assert_eq!(emptying.await.unwrap().unwrap().len(), 1);

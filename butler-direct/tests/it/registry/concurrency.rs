@@ -417,7 +417,7 @@ async fn a_writer_does_not_disturb_readers(repository: &Repository) {
         let query = CollectionQuery::new(CollectionWildcard::everything());
         assert_eq!(reader.collections(&query).await.unwrap().len(), 2);
     };
-    tokio::time::timeout(Duration::from_secs(10), look)
+    tokio::time::timeout(Duration::from_secs(60), look)
         .await
         .unwrap();
     transaction.commit().await.unwrap();

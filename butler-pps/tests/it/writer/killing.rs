@@ -7,11 +7,14 @@ use butler_tests::kafka::{bootstrap_servers, start_broker};
 use butler_tests::postgres::{Shutdown, TestSchema, start_server};
 use uuid::Uuid;
 
-use super::fixture::{Embargo, LIMIT};
+use super::fixture::Embargo;
 use crate::kafka::{read_all, send};
 
 /// How often the writer is killed at least.
 const KILLS: u32 = 30;
+
+/// How long that may take.
+const ROUNDS_LIMIT: Duration = Duration::from_secs(900);
 
 /// Detectors of each message.
 const DETECTORS: u32 = 2;
@@ -59,7 +62,7 @@ async fn no_kill_loses_or_doubles_a_dataset() {
             _ => {}
         }
         writer.kill();
-        assert!(begun.elapsed() < LIMIT, "{round} rounds");
+        assert!(begun.elapsed() < ROUNDS_LIMIT, "{round} rounds");
     }
     tell(&mut expected, 1);
     let mut last = embargo.spawn_with(&more);

@@ -1,9 +1,11 @@
 //! The writer as a program: starting, waiting, stopping.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
+
+use butler_tests::ports::ReservedPort;
 
 use super::fixture::{Embargo, LIMIT};
 use crate::kafka::send;
@@ -54,7 +56,7 @@ async fn a_writer_that_is_asked_to_stop_ends_in_success() {
 }
 
 /// The status and body of an answer over HTTP.
-fn get(address: (Ipv4Addr, u16), path: &str) -> Option<(u16, String)> {
+fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).ok()?;
@@ -64,7 +66,7 @@ fn get(address: (Ipv4Addr, u16), path: &str) -> Option<(u16, String)> {
     Some((status, answer))
 }
 
-async fn wait_for_status(address: (Ipv4Addr, u16), path: &str, status: u16) -> String {
+async fn wait_for_status(address: SocketAddr, path: &str, status: u16) -> String {
     let begun = Instant::now();
     loop {
         match get(address, path) {
@@ -87,13 +89,9 @@ async fn what_is_out_of_reach_is_waited_for_and_shown() {
         &embargo.input(),
         [message.to_string(), "no JSON".to_owned()],
     );
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let address = (Ipv4Addr::LOCALHOST, port);
-    let listen = ("WRITER_LISTEN".to_owned(), format!("127.0.0.1:{port}"));
+    let port = ReservedPort::new();
+    let address = port.address();
+    let listen = ("WRITER_LISTEN".to_owned(), address.to_string());
     let mut writer = embargo.spawn_with(&[listen]);
     let begun = Instant::now();
     while !writer.log().contains("writing a batch file fails") {
