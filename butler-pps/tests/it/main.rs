@@ -10,6 +10,8 @@ mod inputs;
 mod kafka;
 mod killing;
 mod lifecycle;
+#[cfg(target_os = "linux")]
+mod linking;
 mod listening;
 mod notifying;
 mod observatory;
