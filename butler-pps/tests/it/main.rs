@@ -6,6 +6,7 @@ mod commands;
 mod counting;
 mod end_to_end;
 mod faults;
+mod guide;
 mod inputs;
 mod kafka;
 mod killing;
