@@ -21,6 +21,7 @@ mod process;
 mod python;
 mod resilience;
 mod safety;
+mod secrecy;
 mod simulating;
 mod state;
 mod web;
