@@ -18,7 +18,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && mkdir /image \
     && tar --extract --file "$(ls /dist/*.tar.gz)" --directory /image --strip-components 1
 
-# The C library, OpenSSL, certificates and time zones; no shell, no package manager.
+# The C library, OpenSSL (for `butler-pps` and Kafka), certificates and time zones; no zlib, no shell, no package manager.
+# What programs need of it is tested.
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /image/bin/ /usr/local/bin/
 COPY --from=build /image/LICENSE-APACHE /image/LICENSE-MIT /image/DEPENDENCIES /usr/share/doc/butler/

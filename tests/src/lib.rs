@@ -17,6 +17,7 @@ pub mod postgres;
 pub mod python;
 pub mod s3;
 pub mod server;
+pub mod settings;
 
 /// Reads a variable that `cargo xtask test` sets.
 ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use butler_direct::resource::{ResourcePath, Resources};
-use butler_server::serve::serve;
+use butler_server::serve::{ServeLimits, serve};
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,8 +23,15 @@ use crate::state::State;
 use crate::tasks::{RegisterTask, Runner};
 use crate::web::{self, WebApp};
 
-/// How long requests may go on when the service is told to stop.
-const GRACE: Duration = Duration::from_secs(10);
+/// What connections may cost. They may be idle for longer than ingress controllers keep them, which is 60 s: a request may
+/// be sent into one that the service is just ending.
+fn limits() -> ServeLimits {
+    ServeLimits {
+        grace: Duration::from_secs(10),
+        header_timeout: Duration::from_secs(65),
+        ..ServeLimits::default()
+    }
+}
 
 /// Run the publication service.
 #[derive(Debug, Args)]
@@ -153,7 +160,7 @@ impl Web {
         let stop = stop.clone();
         let serving =
             tokio::spawn(
-                async move { serve(listener, router, stop.cancelled_owned(), GRACE).await },
+                async move { serve(listener, router, stop.cancelled_owned(), limits()).await },
             );
         Ok(Some(Self { app, serving }))
     }

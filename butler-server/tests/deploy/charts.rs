@@ -104,6 +104,8 @@ fn the_server_is_probed_and_ends_without_cutting_anybody_off() {
     let config = yaml::parse(config.as_str().unwrap()).unwrap().to_json();
     let grace = config["shutdown_seconds"].as_i64().unwrap();
     assert!(pod["terminationGracePeriodSeconds"].as_i64().unwrap() > wait + grace);
+    // ingress-nginx may use a connection again that was idle for a minute.
+    assert!(config["header_timeout_seconds"].as_i64().unwrap() > 60);
 }
 
 #[test]
@@ -475,31 +477,85 @@ fn charts_set_no_variable_that_programs_do_not_know() {
 
 #[test]
 fn every_alert_has_a_runbook() {
-    let file = value_files("butler")
-        .into_iter()
-        .find(|file| file.ends_with("everything-values.yaml"));
-    let manifests = render("butler", &[file.unwrap()]);
-    let rule = find(&manifests, "PrometheusRule", "butler");
     let guide = read("docs/operator-guide.md");
-    let metrics = read("butler-server/src/observability/metrics.rs");
-    let alerts = rule["spec"]["groups"][0]["rules"].as_array().unwrap();
-    assert!(alerts.len() >= 6);
-    for alert in alerts {
-        let name = alert["alert"].as_str().unwrap();
-        assert!(
-            guide.contains(&format!("### {name}")),
-            "no runbook for {name}"
-        );
-        // A misspelt number would never give an alarm.
-        let expression = alert["expr"].as_str().unwrap();
-        for word in expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
-            let Some(number) = word.strip_prefix("butler_") else {
-                continue;
-            };
-            let name = number
-                .trim_end_matches("_total")
-                .trim_end_matches("_seconds_bucket");
-            assert!(metrics.contains(name), "nothing counts butler_{number}");
+    for (chart, values, prefix, metrics) in [
+        (
+            "butler",
+            "everything-values.yaml",
+            "butler_",
+            "butler-server/src/observability/metrics.rs",
+        ),
+        (
+            "butler-writer",
+            "usdf-values.yaml",
+            "butler_writer_",
+            "butler-pps/src/writer/metrics.rs",
+        ),
+        (
+            "prompt-publication",
+            "web-values.yaml",
+            "butler_pps_",
+            "butler-pps/src/web/metrics.rs",
+        ),
+    ] {
+        let mut files = value_files(chart).into_iter();
+        let file = files.find(|file| file.ends_with(values)).unwrap();
+        let manifests = render(chart, &[file]);
+        let rule = find(&manifests, "PrometheusRule", "");
+        let metrics = read(metrics);
+        let alerts = rule["spec"]["groups"][0]["rules"].as_array().unwrap();
+        assert!(alerts.len() >= 3);
+        for alert in alerts {
+            let name = alert["alert"].as_str().unwrap();
+            assert!(
+                guide.contains(&format!("### {name}\n")),
+                "no runbook for {name}"
+            );
+            // A misspelt number would never give an alarm.
+            let expression = alert["expr"].as_str().unwrap();
+            for word in expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+                let Some(number) = word.strip_prefix(prefix) else {
+                    assert!(!word.starts_with("butler_"), "{word} is not of {chart}");
+                    continue;
+                };
+                let counted = ["_total", "_seconds_bucket", "_seconds"]
+                    .iter()
+                    .fold(number, |name, end| name.trim_end_matches(end));
+                assert!(metrics.contains(counted), "nothing counts {word}");
+            }
+        }
+    }
+}
+
+/// The settings that a document describes, as files have them.
+fn settings(document: &str) -> Vec<String> {
+    let text = read(document);
+    let rows = text.lines().filter(|line| line.starts_with("| `--"));
+    let flags = rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2));
+    flags
+        .map(|flag| flag.trim_start_matches("--").replace('-', "_"))
+        .collect()
+}
+
+#[test]
+fn charts_hand_over_no_setting_that_programs_do_not_know() {
+    for (chart, map, file, document) in [
+        ("butler", "-private", "server.yaml", "docs/server.md"),
+        (
+            "prompt-publication",
+            "-settings",
+            "settings.yaml",
+            "docs/pps.md",
+        ),
+    ] {
+        let known = settings(document);
+        for values in value_files(chart) {
+            let manifests = render(chart, &[values]);
+            let text = &find(&manifests, "ConfigMap", map)["data"][file];
+            let given = yaml::parse(text.as_str().unwrap()).unwrap().to_json();
+            for name in given.as_object().unwrap().keys() {
+                assert!(known.contains(name), "{chart}: {name}");
+            }
         }
     }
 }

@@ -1,26 +1,10 @@
 //! What is written for operators is true.
 
-use std::collections::BTreeSet;
-
 use butler_server::cli::Cli;
+use butler_tests::settings::assert_describes;
 use clap::CommandFactory as _;
 
 use crate::support::{read, workspace};
-
-/// Rows of the table of settings: flags, variables, default, meaning.
-fn rows() -> Vec<[String; 4]> {
-    let text = read("docs/server.md");
-    let rows = text.lines().filter(|line| line.starts_with("| `--"));
-    rows.map(|row| {
-        let cells: Vec<String> = row
-            .trim_matches('|')
-            .split('|')
-            .map(|cell| cell.trim().to_owned())
-            .collect();
-        cells.try_into().unwrap_or_else(|cells| panic!("{cells:?}"))
-    })
-    .collect()
-}
 
 /// What is in backquotes.
 fn quoted(cell: &str) -> Vec<String> {
@@ -33,43 +17,8 @@ fn quoted(cell: &str) -> Vec<String> {
 
 #[test]
 fn the_table_of_settings_has_every_flag_its_variable_and_its_default() {
-    let rows = rows();
-    let mut described = BTreeSet::new();
-    let command = Cli::command();
-    for [flags, variables, default, meaning] in &rows {
-        assert!(!meaning.is_empty(), "{flags}");
-        let (flags, variables) = (quoted(flags), quoted(variables));
-        assert_eq!(flags.len(), variables.len(), "{flags:?}");
-        for (flag, variable) in flags.iter().zip(&variables) {
-            let name = flag.trim_start_matches("--");
-            let argument = command
-                .get_arguments()
-                .find(|found| found.get_long() == Some(name));
-            let argument = argument.unwrap_or_else(|| panic!("there is no {flag}"));
-            let expected = format!("DAF_BUTLER_SERVER_{variable}");
-            assert_eq!(argument.get_env().unwrap(), expected.as_str());
-            let help = argument.get_help().unwrap().to_string().replace('\n', " ");
-            let help = match argument.get_long_help() {
-                Some(long) => long.to_string().replace('\n', " "),
-                None => help,
-            };
-            if let Some((_, told)) = help.split_once("[default: ") {
-                let told = told.split_once(']').unwrap().0;
-                let shown = default.trim_matches('`');
-                let same =
-                    told == shown || default.starts_with("from ") && told.starts_with("taken from");
-                assert!(same, "{flag}: the help says {told}, the table {shown}");
-            }
-            described.insert(name.to_owned());
-        }
-    }
-    let flags = command
-        .get_arguments()
-        .filter_map(|argument| argument.get_long());
-    let missing: Vec<&str> = flags
-        .filter(|flag| !["help", "version"].contains(flag) && !described.contains(*flag))
-        .collect();
-    assert!(missing.is_empty(), "the table lacks {missing:?}");
+    let document = read("docs/server.md");
+    assert_describes(&document, &Cli::command(), "DAF_BUTLER_SERVER_", &[]);
 }
 
 #[test]

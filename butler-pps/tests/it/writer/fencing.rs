@@ -58,11 +58,14 @@ async fn users_prove_who_they_are() {
             ("KAFKA_CLUSTER", broker.sasl_bootstrap_servers()),
             ("KAFKA_USERNAME", SCRAM_USER.to_owned()),
             ("KAFKA_PASSWORD", password.to_owned()),
+            ("KAFKA_DEBUG", "1".to_owned()),
+            ("PROMPTPUB_LOG_LEVEL", "trace".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
     };
     // A wrong password gets nowhere; nobody can tell whether it will be right some day.
-    let mut stranger = embargo.spawn_with(&user("wrong"));
+    let wrong = "password-of-somebody-else";
+    let mut stranger = embargo.spawn_with(&user(wrong));
     let begun = std::time::Instant::now();
     while !stranger.log().contains("uthentication failed") {
         assert!(begun.elapsed() < LIMIT, "{}", stranger.log());
@@ -70,6 +73,12 @@ async fn users_prove_who_they_are() {
     }
     assert!(embargo.announced().await.is_empty());
     stranger.kill();
-    let _writer = embargo.spawn_with(&user(SCRAM_PASSWORD));
+    let writer = embargo.spawn_with(&user(SCRAM_PASSWORD));
     embargo.wait_for_datasets(1).await;
+    let log = writer.log();
+    assert!(log.contains("DEBUG librdkafka"), "the log is not complete");
+    for password in [wrong, SCRAM_PASSWORD] {
+        let line = log.lines().find(|line| line.contains(password));
+        assert_eq!(line, None);
+    }
 }
