@@ -3,7 +3,8 @@
 use clap::{Arg, Command};
 
 /// What is in backquotes.
-fn quoted(cell: &str) -> Vec<&str> {
+#[must_use]
+pub fn quoted(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
 

@@ -1,19 +1,10 @@
 //! What is written for operators is true.
 
 use butler_server::cli::Cli;
-use butler_tests::settings::assert_describes;
+use butler_tests::settings::{assert_describes, quoted};
 use clap::CommandFactory as _;
 
 use crate::support::{read, workspace};
-
-/// What is in backquotes.
-fn quoted(cell: &str) -> Vec<String> {
-    cell.split('`')
-        .skip(1)
-        .step_by(2)
-        .map(str::to_owned)
-        .collect()
-}
 
 #[test]
 fn the_table_of_settings_has_every_flag_its_variable_and_its_default() {

@@ -1,6 +1,6 @@
 //! A process that has the reference implementation imported, and forks to run scripts.
 
-use super::{interpreter, scripts};
+use super::python;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::env;
@@ -32,12 +32,8 @@ impl Host {
         // The host removes it.
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
         let socket = directory.keep().join("host");
-        let mut process = Command::new(interpreter())
-            .arg(scripts().join("host.py"))
+        let mut process = python("host.py")
             .arg(&socket)
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env("PYTHONWARNINGS", "ignore")
-            .env_remove("PYTHONPATH")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

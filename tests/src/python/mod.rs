@@ -24,6 +24,17 @@ pub fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("python")
 }
 
+/// The interpreter with a script of `tests/python`, which leaves no files beside it and is not warned.
+fn python(name: &str) -> Command {
+    let mut command = Command::new(interpreter());
+    command
+        .arg(scripts().join(name))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("PYTHONWARNINGS", "ignore")
+        .env_remove("PYTHONPATH");
+    command
+}
+
 /// A script that is going to run: arguments, variables, input.
 #[derive(Debug)]
 pub struct Script {
@@ -42,15 +53,11 @@ impl Script {
     #[must_use]
     pub fn new(name: &str) -> Self {
         let home = tempfile::tempdir().expect("a temporary directory can be made");
-        let mut command = Command::new(interpreter());
+        let mut command = python(name);
         command
-            .arg(scripts().join(name))
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env("PYTHONWARNINGS", "ignore")
             .env("HOME", home.path())
             .env_remove("XDG_CONFIG_HOME")
-            .env_remove("XDG_CACHE_HOME")
-            .env_remove("PYTHONPATH");
+            .env_remove("XDG_CACHE_HOME");
         Self {
             name: name.to_owned(),
             command,

@@ -6,13 +6,18 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 
 use crate::observatory::{Databases, Observatory};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Starts the service, and gives the address that its log tells after `at`.
-async fn start(observatory: &Observatory, options: &[&str], at: &str) -> (Child, String) {
+/// Starts the service, and gives the address that its log tells after `at`, and the reading of the rest of its log.
+async fn start(
+    observatory: &Observatory,
+    options: &[&str],
+    at: &str,
+) -> (Child, String, JoinHandle<()>) {
     let mut service = Command::new(env!("CARGO_BIN_EXE_butler-pps"))
         .arg("run")
         .args(options)
@@ -30,8 +35,8 @@ async fn start(observatory: &Observatory, options: &[&str], at: &str) -> (Child,
         }
     };
     // It would be stopped by a pipe that is full.
-    tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
-    (service, address)
+    let reading = tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
+    (service, address, reading)
 }
 
 #[tokio::test]
@@ -40,7 +45,7 @@ async fn metrics_and_health_are_served_alone_where_there_is_no_page() {
     let run = async {
         let options = ["--health-listen", "127.0.0.1:0"];
         let at = "metrics and health are at ";
-        let (_service, address) = start(&observatory, &options, at).await;
+        let (_service, address, _reading) = start(&observatory, &options, at).await;
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         for (path, status) in [
             ("health/live", 200),
@@ -68,7 +73,8 @@ async fn it_serves_beside_the_tasks_and_ends_with_them() {
             .unwrap();
         let run = async {
             let options = ["--listen", "127.0.0.1:0", "--gafaelfawr-url", "DISABLED"];
-            let (mut service, page) = start(&observatory, &options, "the web app is at ").await;
+            let at = "the web app is at ";
+            let (mut service, page, reading) = start(&observatory, &options, at).await;
             let client = reqwest::Client::builder().no_proxy().build().unwrap();
             let ask = async |path: &str| -> Value {
                 let answer = client
@@ -105,6 +111,7 @@ async fn it_serves_beside_the_tasks_and_ends_with_them() {
                 .unwrap();
             let ended = service.wait().await.unwrap();
             assert!(ended.success(), "{ended}");
+            reading.await.unwrap();
         };
         tokio::time::timeout(LIMIT, run).await.unwrap();
     }
